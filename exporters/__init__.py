@@ -1,0 +1,1 @@
+"""Publishers of an inventory to monitoring systems."""

@@ -1,0 +1,1 @@
+"""Tuning profiles as data: one YAML file a profile."""

@@ -1,0 +1,1 @@
+"""sctune: doctor, tuner and meter for Linux hosts that serve block volumes."""

@@ -1,0 +1,1 @@
+"""Backends: how a system names its things, and what is normal in it."""

@@ -1,0 +1,76 @@
+"""What a backend can say. Names are parsed here; nothing here looks at a host."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+
+class FileRole(StrEnum):
+    """What a file in the volume store is for."""
+
+    VOLUME = "volume"
+    SNAPSHOT = "snapshot"  # a finished or growing copy
+    COW_STORE = "cow_store"  # holds a COW snapshot's exceptions while a copy runs
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileName:
+    """A file name, read: its role, and the volume's or snapshot's id ("" for other)."""
+
+    role: FileRole
+    id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LvName:
+    """A VG/LV name, read. `volume` is "" where the name does not carry an id (Eucalyptus before 3.3: random names).
+    `snapshot` is the snapshot's id, or "" where it is none or its name carries no id. `ours`: the backend made it."""
+
+    ours: bool
+    volume: str = ""
+    snapshot: str = ""
+    is_snapshot: bool = False
+
+
+class Backend(Protocol):
+    """How one system builds its volumes."""
+
+    @property
+    def name(self) -> str:
+        """eucalyptus-overlay, eucalyptus-das, generic."""
+        ...
+
+    @property
+    def era(self) -> str:
+        """The versions this rule set is for, e.g. "3.3+"; "" where it makes no difference."""
+        ...
+
+    @property
+    def loop_policy_limit(self) -> int | None:
+        """The most loop devices the system itself will use, whatever the kernel allows."""
+        ...
+
+    @property
+    def loops_at_rest(self) -> bool:
+        """Whether a volume that is neither exported nor being copied normally keeps its loop device."""
+        ...
+
+    @property
+    def persists_targets(self) -> bool:
+        """Whether its targets survive a restart of the target daemon by themselves."""
+        ...
+
+    def file_name(self, name: str) -> FileName:
+        """Reads the name of a file in the volume store."""
+        ...
+
+    def lv_name(self, vg: str, lv: str, tags: tuple[str, ...]) -> LvName:
+        """Reads the name of an LV."""
+        ...
+
+    def is_target(self, iqn: str) -> bool:
+        """Whether it named this target."""
+        ...

@@ -1,0 +1,1 @@
+"""What the operator wants of this host: thresholds, quotas, policy."""

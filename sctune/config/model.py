@@ -1,0 +1,77 @@
+"""The configuration as checks see it. Every field has the default that applies where nothing is configured.
+
+Sizes in bytes, times in seconds, ratios 0..1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Level:
+    """A pair of thresholds: from `warning` on a warning, from `critical` on critical."""
+
+    warning: float
+    critical: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thresholds:
+    """Defaults of finding-codes: where a check turns from silence to warning to critical."""
+
+    loop_limit: Level = Level(warning=0.80, critical=0.95)
+    store_used: Level = Level(warning=0.85, critical=0.95)
+    store_overcommit: float = 1.0
+    store_overcommit_critical_free: float = 0.10
+    snapshot_headroom: float = 1.5
+    snapshot_used: Level = Level(warning=0.80, critical=0.95)
+    thin_pool_used: Level = Level(warning=0.80, critical=0.95)
+    suspended_seconds: float = 10.0
+    outage_survived_seconds: float = 30.0
+    tgtadm_stuck_seconds: float = 10.0
+    lvm_slow_seconds: Level = Level(warning=2.0, critical=10.0)
+    dirty_limit_low_bytes: int = 64 * 1024 * 1024
+    scsi_command_timeout_seconds: float = 30.0
+    quota_total: float = 0.90
+    quota_snapshots: float = 0.90
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quotas:
+    """Limits in logical sizes (N GiB as the user asked for), never in file sizes (N GiB + 4 MiB).
+
+    `total` bounds the sum of all volumes, `snapshots_total` the sum of all snapshots, `volume` each volume,
+    `volumes` single volumes by id. None: no such limit is known. `source` says where they were read.
+    """
+
+    total: int | None = None
+    snapshots_total: int | None = None
+    volume: int | None = None
+    volumes: Mapping[str, int] = field(default_factory=dict)
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """Everything an operator can say.
+
+    `stores` are folders that hold backing files. `backend` overrides what names and version files say. `loop_limit` is a
+    policy of the site. `flush_speed` is how fast dirty pages reach the disk, in bytes a second, declared or measured, never
+    guessed. `wanted` are advice codes that this host is meant to follow: a difference is then a warning. `properties` is a
+    file with recorded output of `euca-describe-properties` or `euctl`.
+    """
+
+    thresholds: Thresholds = Thresholds()
+    quotas: Quotas | None = None
+    stores: tuple[str, ...] = ()
+    backend: str | None = None
+    loop_limit: int | None = None
+    flush_speed: float | None = None
+    wanted: frozenset[str] = frozenset()
+    properties: str | None = None
+    files: tuple[str, ...] = ()

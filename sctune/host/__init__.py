@@ -1,0 +1,1 @@
+"""The only door to a machine: see `sctune.host.base`."""

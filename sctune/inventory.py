@@ -1,0 +1,243 @@
+"""One look at one host: each probe runs when first asked for, once, several at the same time where they wait."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Generic, TypeVar, cast, overload
+
+from sctune.unavailable import Reason, Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from sctune.model.chain import Chains
+    from sctune.config.model import Config
+    from sctune.host.base import Clock, Host, HostIdentity
+    from sctune.model.block import BlockDevice
+    from sctune.model.cloud import Cloud
+    from sctune.model.dm import DmDevice
+    from sctune.model.initiator import InitiatorConfiguration, IscsiSession, NodeRecord
+    from sctune.model.loop import LoopState
+    from sctune.model.lvm import LvmReport, LvmSettings
+    from sctune.model.process import Processes
+    from sctune.model.store import Mount, VolumeStore
+    from sctune.model.system import CpuGovernors, HugePages, Memory, Tuned, Unit, Writeback
+    from sctune.model.target import TgtConfiguration, TgtState
+
+T = TypeVar("T")
+
+
+class Part(Generic[T]):
+    """A lazily fetched part of the inventory: a property with a lock of its own, so that parts are fetched side by side
+    and each once. A defect in a probe is a part that failed, never a traceback in front of an operator."""
+
+    def __init__(self, fetch: Callable[[Inventory], T | Unavailable]) -> None:
+        self.fetch = fetch
+        self.name = fetch.__name__
+        self.__doc__ = fetch.__doc__
+
+    @overload
+    def __get__(self, inventory: None, owner: type) -> Part[T]: ...
+    @overload
+    def __get__(self, inventory: Inventory, owner: type) -> T | Unavailable: ...
+    def __get__(self, inventory: Inventory | None, owner: type) -> Part[T] | T | Unavailable:
+        if inventory is None:
+            return self
+        with inventory.lock(self.name):
+            if self.name not in inventory.parts:
+                inventory.parts[self.name] = self._guarded(inventory)
+        return cast("T | Unavailable", inventory.parts[self.name])
+
+    def _guarded(self, inventory: Inventory) -> T | Unavailable:
+        try:
+            return self.fetch(inventory)
+        except Exception as error:
+            if inventory.strict:
+                raise
+            return Unavailable(
+                reason=Reason.FAILED,
+                what=f"probe {self.name}",
+                detail=f"defect in sctune, please report: {type(error).__name__}: {error}",
+            )
+
+
+class Inventory:
+    """What is there. `strict` lets a probe's exception through (tests)."""
+
+    def __init__(self, host: Host, config: Config, *, strict: bool = False) -> None:
+        self.host = host
+        self.config = config
+        self.strict = strict
+        self.parts: dict[str, object] = {}
+        self._locks: dict[str, threading.RLock] = {}
+        self._guard = threading.Lock()
+
+    def lock(self, name: str) -> threading.RLock:
+        """The lock of one part."""
+        with self._guard:
+            return self._locks.setdefault(name, threading.RLock())
+
+    def fetch(self, names: Iterable[str]) -> None:
+        """Fetches parts side by side. Each probe keeps its own deadline; this returns when all have answered."""
+        threads = [threading.Thread(target=getattr, args=(self, name, None), name=f"probe-{name}", daemon=True) for name in names]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    @property
+    def identity(self) -> HostIdentity:
+        """Name, kernel, rights."""
+        return self.host.identity()
+
+    @property
+    def clock(self) -> Clock:
+        """When the look began."""
+        return self.host.clock()
+
+    @Part
+    def block(self) -> tuple[BlockDevice, ...] | Unavailable:
+        """Whole block devices, loop and device-mapper included."""
+        from sctune.probes.block import probe
+
+        return probe(self.host)
+
+    @Part
+    def loops(self) -> LoopState | Unavailable:
+        """Loop devices and their bounds."""
+        from sctune.probes.loop import probe
+
+        return probe(self.host)
+
+    @Part
+    def mounts(self) -> tuple[Mount, ...] | Unavailable:
+        """The mount table."""
+        from sctune.probes.mounts import probe
+
+        return probe(self.host)
+
+    @Part
+    def stores(self) -> tuple[VolumeStore, ...] | Unavailable:
+        """The folders of backing files."""
+        from sctune.probes.store import probe
+
+        return probe(self.host, configured=self.config.stores, cloud=self.cloud, loops=self.loops, mounts=self.mounts)
+
+    @Part
+    def dm(self) -> tuple[DmDevice, ...] | Unavailable:
+        """Device-mapper devices."""
+        from sctune.probes.dm import probe
+
+        return probe(self.host)
+
+    @Part
+    def lvm(self) -> LvmReport | Unavailable:
+        """LVM's own view, from one read-only report."""
+        from sctune.probes.lvm import probe
+
+        return probe(self.host, block=self.block, sessions=self.sessions)
+
+    @Part
+    def lvm_settings(self) -> LvmSettings | Unavailable:
+        """lvm.conf in force."""
+        from sctune.probes.lvmconfig import probe
+
+        return probe(self.host)
+
+    @Part
+    def tgt(self) -> TgtState | Unavailable:
+        """tgtd's targets."""
+        from sctune.probes.tgt import probe
+
+        return probe(self.host)
+
+    @Part
+    def tgt_configuration(self) -> TgtConfiguration | Unavailable:
+        """targets.conf and what it includes."""
+        from sctune.probes.targets_conf import probe
+
+        return probe(self.host)
+
+    @Part
+    def sessions(self) -> tuple[IscsiSession, ...] | Unavailable:
+        """Live iSCSI sessions of this host's initiator."""
+        from sctune.probes.iscsi_sessions import probe
+
+        return probe(self.host)
+
+    @Part
+    def initiator_configuration(self) -> InitiatorConfiguration | Unavailable:
+        """iscsid.conf."""
+        from sctune.probes.iscsid_conf import probe_configuration
+
+        return probe_configuration(self.host)
+
+    @Part
+    def node_records(self) -> tuple[NodeRecord, ...] | Unavailable:
+        """The initiator's node database."""
+        from sctune.probes.iscsid_conf import probe_records
+
+        return probe_records(self.host)
+
+    @Part
+    def writeback(self) -> Writeback | Unavailable:
+        """vm.dirty_*."""
+        from sctune.probes.writeback import probe
+
+        return probe(self.host)
+
+    @Part
+    def memory(self) -> Memory | Unavailable:
+        """/proc/meminfo."""
+        from sctune.probes.memory import probe_memory
+
+        return probe_memory(self.host)
+
+    @Part
+    def huge_pages(self) -> HugePages | Unavailable:
+        """Transparent huge pages."""
+        from sctune.probes.memory import probe_huge_pages
+
+        return probe_huge_pages(self.host)
+
+    @Part
+    def governors(self) -> CpuGovernors | Unavailable:
+        """CPU frequency governors."""
+        from sctune.probes.governor import probe
+
+        return probe(self.host)
+
+    @Part
+    def processes(self) -> Processes | Unavailable:
+        """The processes that matter."""
+        from sctune.probes.processes import probe
+
+        return probe(self.host)
+
+    @Part
+    def units(self) -> tuple[Unit, ...] | Unavailable:
+        """systemd's units of the storage services."""
+        from sctune.probes.units import probe
+
+        return probe(self.host)
+
+    @Part
+    def tuned(self) -> Tuned | Unavailable:
+        """tuned's active profile."""
+        from sctune.probes.tuned import probe
+
+        return probe(self.host, processes=self.processes)
+
+    @Part
+    def cloud(self) -> Cloud | Unavailable:
+        """Eucalyptus' version and recorded properties."""
+        from sctune.probes.cloud import probe
+
+        return probe(self.host, properties=self.config.properties)
+
+    @Part
+    def chains(self) -> Chains | Unavailable:
+        """Every volume's chain."""
+        from sctune.chain import join
+
+        return join(self)

@@ -1,0 +1,16 @@
+"""What a Eucalyptus installation says of itself on this host."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cloud:
+    """`version` is the first line of /etc/eucalyptus/eucalyptus-version, e.g. "4.4.2"; "" where the file is absent.
+    `volumes_folder` is where this storage controller keeps backing files. `properties` are recorded cloud properties
+    (name, value) in the order of the recording, () where none were given."""
+
+    version: str
+    volumes_folder: str
+    properties: tuple[tuple[str, str], ...]

@@ -1,0 +1,41 @@
+"""The processes that matter to a storage host."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sctune.host.base import Process
+
+
+class CopyTool(StrEnum):
+    """The tools a cloud copies volumes and snapshots with."""
+
+    DD = "dd"
+    GUNZIP = "gunzip"
+    TAR = "tar"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Copy:
+    """A running copy: what it reads and writes (normalised paths, "" where its arguments do not say)."""
+
+    process: Process
+    tool: CopyTool
+    source: str
+    destination: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Processes:
+    """tgtd, iscsid and tuned daemons (main processes, no threads), cloud components, copies, and tgtadm calls in flight."""
+
+    tgtd: tuple[Process, ...]
+    iscsid: tuple[Process, ...]
+    tuned: tuple[Process, ...]
+    eucalyptus: tuple[Process, ...]
+    copies: tuple[Copy, ...]
+    tgtadm: tuple[Process, ...]
+    lvm: tuple[Process, ...]

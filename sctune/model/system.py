@@ -1,0 +1,76 @@
+"""The host itself: writeback limits, memory, huge pages, CPU governors, units, tuned."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Writeback:
+    """vm.dirty_* (Documentation/admin-guide/sysctl/vm.rst). Exactly one of each pair is in force: writing one zeroes the other.
+
+    Ratios are 0..1. `limit` and `background_limit` are what is in force in bytes now: the bytes setting, or the kernel's own
+    nr_dirty_threshold * page size, or None where neither is told. `expire` and `interval` in seconds.
+    """
+
+    dirty_ratio: float
+    dirty_bytes: int
+    background_ratio: float
+    background_bytes: int
+    limit: int | None
+    background_limit: int | None
+    expire: float | None
+    interval: float | None
+
+    @property
+    def bytes_in_force(self) -> bool:
+        """Whether vm.dirty_bytes rules (0 means the ratio does)."""
+        return self.dirty_bytes != 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """/proc/meminfo in bytes."""
+
+    total: int
+    available: int | None
+    free: int
+    dirty: int
+    writeback: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HugePages:
+    """/sys/kernel/mm/transparent_hugepage: the words in brackets."""
+
+    enabled: str
+    defrag: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CpuGovernors:
+    """scaling_governor of every CPU that has one, sorted without repeats; () where there is no cpufreq."""
+
+    governors: tuple[str, ...]
+    cpus: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unit:
+    """A systemd unit: `load` (loaded, not-found, masked), `active` (active, inactive, failed), `enabled` (enabled, disabled,
+    static, ""), `main_pid` 0 when none."""
+
+    name: str
+    load: str
+    active: str
+    sub: str
+    enabled: str
+    main_pid: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tuned:
+    """tuned: its active profile by /etc/tuned/active_profile, and whether a daemon runs to enforce it."""
+
+    profile: str
+    running: bool

@@ -1,0 +1,127 @@
+"""tgt: the running daemon's targets (tgtadm(8)) and what is persisted for it (targets.conf(5))."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sctune.unavailable import Unavailable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """One connection of an I_T nexus: its cid and the initiator's address."""
+
+    cid: int
+    address: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Nexus:
+    """An I_T nexus: a session of one initiator with one target. `sid` is the session's id in tgtd."""
+
+    sid: int
+    initiator: str
+    alias: str
+    connections: tuple[Connection, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lun:
+    """A logical unit. `kind` is tgt's type (controller, disk …). `size_text` is tgt's rounded words: take sizes from the
+    block device. `backing_path` is "" where tgt says None. `backing_type` is the bstype (rdwr, aio, null …)."""
+
+    number: int
+    kind: str
+    size_text: str
+    block_size: int | None
+    online: bool
+    read_only: bool
+    thin_provisioning: bool
+    backing_type: str
+    backing_path: str
+    backing_flags: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A target. `acls` are initiator addresses or names ("ALL": everybody); `accounts` are CHAP user names, never secrets;
+    `outgoing_accounts` those by which the target proves itself. `control_port` tells which tgtd serves it."""
+
+    tid: int
+    iqn: str
+    driver: str
+    state: str
+    control_port: int
+    nexuses: tuple[Nexus, ...]
+    luns: tuple[Lun, ...]
+    accounts: tuple[str, ...]
+    outgoing_accounts: tuple[str, ...]
+    acls: tuple[str, ...]
+
+    @property
+    def disks(self) -> tuple[Lun, ...]:
+        """The LUNs other than tgt's controller (LUN 0)."""
+        return tuple(lun for lun in self.luns if lun.kind != "controller")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Portal:
+    """An address tgtd listens on: `address` without brackets, `tpgt` the portal group tag."""
+
+    address: str
+    port: int
+    tpgt: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TgtDaemon:
+    """One tgtd that answered on its management socket."""
+
+    control_port: int
+    state: str
+    targets: tuple[Target, ...]
+    portals: tuple[Portal, ...]
+    accounts: tuple[str, ...]
+    backing_types: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersistedTarget:
+    """A <target> block of targets.conf or a file it includes. `backing_paths` in order; `chap` whether incominguser is set."""
+
+    iqn: str
+    file: str
+    backing_paths: tuple[str, ...]
+    initiator_addresses: tuple[str, ...]
+    initiator_names: tuple[str, ...]
+    chap: bool
+    backing_type: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TgtConfiguration:
+    """targets.conf(5) and everything it includes. `files` were read; `unread` are names of files that could not be."""
+
+    files: tuple[str, ...]
+    unread: tuple[str, ...]
+    targets: tuple[PersistedTarget, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TgtState:
+    """All of tgt on this host, a daemon a control port.
+
+    `unanswered` are sockets behind which a daemon listens and does not answer (timeout: it hangs), or that we may not ask;
+    `stale` are control ports whose socket is left behind by a daemon that died (a connection is refused).
+    """
+
+    daemons: tuple[TgtDaemon, ...]
+    unanswered: tuple[Unavailable, ...]
+    stale: tuple[int, ...]
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """The targets of all daemons that answered."""
+        return tuple(target for daemon in self.daemons for target in daemon.targets)
