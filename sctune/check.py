@@ -10,14 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sctune.unavailable import Reason, Unavailable
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sctune.config.model import Config
     from sctune.findings import Code, Finding
     from sctune.inventory import Inventory
+    from sctune.unavailable import Reason, Unavailable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
 
-Value: TypeAlias = "str | int | float | bool | None | tuple[str, ...]"
+Value: TypeAlias = "str | int | float | bool | tuple[str, ...] | None"
 Evidence: TypeAlias = "tuple[tuple[str, Value], ...]"
 
 
@@ -113,6 +113,7 @@ class Code:
 
     `advice` marks tuning advice: info until the configuration says that this host wants it, then a warning.
     `confirm` marks faults that are a missing link: hosts change while we look, so the runner looks once more before it says so.
+    `last_resort` marks a code that is only said of a subject where no more telling one is.
     `see` are commands that show the same by hand. `remedy` is the default text of the remedy, `risk` its default risk.
     """
 
@@ -128,6 +129,7 @@ class Code:
     source: str
     advice: bool = False
     confirm: bool = False
+    last_resort: bool = False
 
     def found(
         self,

@@ -10,10 +10,10 @@ from sctune.unavailable import Reason, Unavailable
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from sctune.model.chain import Chains
     from sctune.config.model import Config
     from sctune.host.base import Clock, Host, HostIdentity
     from sctune.model.block import BlockDevice
+    from sctune.model.chain import Chains
     from sctune.model.cloud import Cloud
     from sctune.model.dm import DmDevice
     from sctune.model.initiator import InitiatorConfiguration, IscsiSession, NodeRecord

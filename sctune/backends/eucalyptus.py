@@ -1,0 +1,146 @@
+"""Eucalyptus' storage back ends: overlay (a sparse file and a VG a volume) and DAS (LVs in one VG).
+
+Names and life cycles are read from the sources of the releases named: OverlayManager.java, DASManager.java, ISCSIManager.java
+of eucalyptus/eucalyptus 3.1.2, 3.2.2, 3.3.2, 3.4.2, 4.0.2 … 4.4.2.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from sctune.backends.base import FileName, FileRole, LvName
+
+MAX_LOOP_DEVICES = 256
+"""OverlayManager.MAX_LOOP_DEVICES, and the number of nodes create-loop-devices makes (CREATE_SC_LOOP_DEVICES)."""
+
+_ID = r"(?:[0-9A-Fa-f]{8}|[0-9A-Fa-f]{17})"
+_VOLUME = re.compile(rf"(vol-{_ID})\Z")
+_SNAPSHOT = re.compile(rf"(snap-{_ID})\Z")
+# The id and 8 random characters (Crypto.getRandom(6)): 16 or 25 in all, so never mistaken for a 17-digit id.
+_COW_STORE = re.compile(rf"(vol-{_ID})[A-Za-z0-9_-]{{8}}\Z")
+_LV = re.compile(rf"euca-((?:vol|snap)-{_ID})\Z")
+_OVERLAY_VG = re.compile(rf"euca-ebs-storage-vg-(vol-{_ID})\Z")
+_OLD_VG = re.compile(r"vg-[A-Za-z0-9_-]{6}\.\.\Z")
+_OLD_LV = re.compile(r"lv-(snap-)?[A-Za-z0-9_-]{6}\.\.\Z")
+_TARGET_PREFIX = "iqn.2009-06.com.eucalyptus."
+
+ERA_31 = "<=3.1"
+ERA_32 = "3.2"
+ERA_33 = "3.3+"
+ERA_OLD = "<=3.2"
+"""Old names and no version file: 3.1 and 3.2 cannot be told apart."""
+
+
+def era_of(version: str) -> str:
+    """The rule set of a version such as "4.4.2"; "" where the text is no version."""
+    match = re.match(r"(\d+)\.(\d+)", version)
+    if match is None:
+        return ""
+    release = (int(match[1]), int(match[2]))
+    if release >= (3, 3):
+        return ERA_33
+    return ERA_32 if release == (3, 2) else ERA_31
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EucalyptusOverlay:
+    """A sparse file of N GiB + 4 MiB, a loop device, a VG and an LV for each volume."""
+
+    era: str
+
+    @property
+    def name(self) -> str:
+        """Its name in the configuration and in reports."""
+        return "eucalyptus-overlay"
+
+    @property
+    def loop_policy_limit(self) -> int | None:
+        """The storage controller gives up finding a free loop device after 256."""
+        return MAX_LOOP_DEVICES
+
+    @property
+    def loops_at_rest(self) -> bool:
+        """Up to 3.1 every volume keeps its loop device; from 3.2 on only while exported or copied."""
+        return self.era in (ERA_31, ERA_OLD)
+
+    @property
+    def persists_targets(self) -> bool:
+        """Targets are made by bare tgtadm and exported again only when the storage controller itself starts."""
+        return False
+
+    def file_name(self, name: str) -> FileName:
+        """A name in the volumes folder."""
+        return read_file_name(name)
+
+    def lv_name(self, vg: str, lv: str, tags: tuple[str, ...]) -> LvName:
+        """3.3+ names carry the id; before, names are random and only the loop device tells the volume."""
+        new = _LV.match(lv)
+        if new is not None and _OVERLAY_VG.match(vg):
+            return _named(new[1], vg)
+        old = _OLD_LV.match(lv)
+        if old is not None and _OLD_VG.match(vg):
+            return LvName(ours=True, is_snapshot=old[1] is not None)
+        return LvName(ours=False)
+
+    def is_target(self, iqn: str) -> bool:
+        """`<storeprefix><partition>:store<N>`."""
+        return iqn.startswith(_TARGET_PREFIX)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EucalyptusDas:
+    """LVs in one VG on a disk; no loop devices at all."""
+
+    era: str
+
+    @property
+    def name(self) -> str:
+        """Its name in the configuration and in reports."""
+        return "eucalyptus-das"
+
+    @property
+    def loop_policy_limit(self) -> int | None:
+        """It uses none."""
+        return None
+
+    @property
+    def loops_at_rest(self) -> bool:
+        """It uses none."""
+        return False
+
+    @property
+    def persists_targets(self) -> bool:
+        """As the overlay."""
+        return False
+
+    def file_name(self, name: str) -> FileName:
+        """Only finished or growing snapshots lie in the volumes folder."""
+        return read_file_name(name)
+
+    def lv_name(self, vg: str, lv: str, tags: tuple[str, ...]) -> LvName:
+        """3.3+: euca-vol-…, with the id as a tag. Before: lv-…, and nothing on the host tells the volume."""
+        new = _LV.match(lv)
+        if new is not None and not _OVERLAY_VG.match(vg):
+            return _named(new[1], "")
+        return LvName(ours=False)
+
+    def is_target(self, iqn: str) -> bool:
+        """The same prefix as the overlay's."""
+        return iqn.startswith(_TARGET_PREFIX)
+
+
+def read_file_name(name: str) -> FileName:
+    """The names both back ends give to files."""
+    for pattern, role in ((_VOLUME, FileRole.VOLUME), (_SNAPSHOT, FileRole.SNAPSHOT), (_COW_STORE, FileRole.COW_STORE)):
+        match = pattern.match(name)
+        if match is not None:
+            return FileName(role=role, id=match[1])
+    return FileName(role=FileRole.OTHER, id="")
+
+
+def _named(name: str, vg: str) -> LvName:
+    if name.startswith("snap-"):
+        owner = _OVERLAY_VG.match(vg) if vg else None
+        return LvName(ours=True, volume=owner[1] if owner else "", snapshot=name, is_snapshot=True)
+    return LvName(ours=True, volume=name)

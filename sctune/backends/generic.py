@@ -1,0 +1,46 @@
+"""A host of no known system: nothing is anybody's volume, names come from LV, IQN or file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sctune.backends.base import FileName, FileRole, LvName
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Generic:
+    """Claims nothing, so that nothing ordinary looks wrong."""
+
+    era: str = ""
+
+    @property
+    def name(self) -> str:
+        """Its name in the configuration and in reports."""
+        return "generic"
+
+    @property
+    def loop_policy_limit(self) -> int | None:
+        """None: only the kernel bounds it."""
+        return None
+
+    @property
+    def loops_at_rest(self) -> bool:
+        """An attached loop device is an operator's business."""
+        return True
+
+    @property
+    def persists_targets(self) -> bool:
+        """targets.conf is how a plain tgt host keeps its targets."""
+        return True
+
+    def file_name(self, name: str) -> FileName:
+        """Any file may be anything."""
+        return FileName(role=FileRole.OTHER, id="")
+
+    def lv_name(self, vg: str, lv: str, tags: tuple[str, ...]) -> LvName:
+        """Any LV may be anybody's."""
+        return LvName(ours=False)
+
+    def is_target(self, iqn: str) -> bool:
+        """None is known to be a system's."""
+        return False

@@ -1,0 +1,218 @@
+"""Disposable children: whatever may block in the kernel is done by a process that can be lost.
+
+stat(2) on a dead network mount, a device-mapper ioctl under a wedged suspend or /proc/PID/cmdline of a stuck process hang
+their caller, and a hung thread would hang our exit. So a small *nursery* process is forked before any thread exists; it
+forks a worker for each job and kills it on request. A worker that survives SIGKILL is in uninterruptible sleep: it is
+abandoned, and its pid is told.
+
+Jobs are the functions of `sctune.host.jobs`: they yield plain tuples, which arrive one by one, so that when a job stalls it
+is known on which item.
+"""
+
+from __future__ import annotations
+
+import array
+import contextlib
+import marshal
+import os
+import select
+import signal
+import socket
+import struct
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_LENGTH = struct.Struct("=I")
+_REPLY = struct.Struct("=q")
+_KILL_GRACE = 0.3
+"""Seconds between SIGKILL and the verdict that a worker is in uninterruptible sleep."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a job sent before it ended or its deadline passed. `finished`: it sent all it had. `error` is the text of an
+    exception in the job. `abandoned` is the pid of a worker that could not be killed."""
+
+    items: tuple[tuple[Any, ...], ...]
+    finished: bool
+    error: str | None = None
+    abandoned: int | None = None
+
+
+class Nursery:
+    """Forks workers on request. Make it before the first thread; close it in the end."""
+
+    def __init__(self) -> None:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._lock = threading.Lock()
+        self._control = ours
+        self._pid = os.fork()
+        if self._pid == 0:
+            ours.close()
+            _nursery_main(theirs)
+        theirs.close()
+
+    def close(self) -> None:
+        """Ends the nursery and every worker that can be ended."""
+        if self._pid:
+            self._control.close()
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(self._pid, 0)
+            self._pid = 0
+
+    def run(self, job: str, *arguments: Any, stall: float, deadline: float) -> Outcome:
+        """Runs a job. It is given up when `stall` seconds pass without an item, or at `deadline` (time.monotonic())."""
+        receiver, sender = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        with receiver:
+            with sender:
+                pid = self._ask(b"R" + marshal.dumps((job, arguments)), sender.fileno())
+            if pid < 0:
+                return Outcome(items=(), finished=False, error=f"could not fork: {os.strerror(-pid)}")
+            data, complete = _receive(receiver, stall=stall, deadline=deadline)
+        items, error, finished = _decode(data)
+        if complete:
+            return Outcome(items=items, finished=finished, error=error)
+        survivor = self._ask(b"K" + _REPLY.pack(pid))
+        return Outcome(items=items, finished=False, error=error, abandoned=survivor or None)
+
+    def _ask(self, message: bytes, descriptor: int | None = None) -> int:
+        """One request to the nursery; it answers with a number."""
+        with self._lock:
+            extra = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [descriptor]))] if descriptor is not None else []
+            try:
+                self._control.sendmsg([struct.pack("=Q", len(message))], extra)
+                self._send_all(message)
+                return int(_REPLY.unpack(self._control.recv(_REPLY.size))[0])
+            except (OSError, struct.error):
+                return -5  # EIO: the nursery is gone
+
+    def _send_all(self, message: bytes) -> None:
+        # A sequenced packet has a bounded size, and ten thousand paths are more than that.
+        for start in range(0, len(message), 65536):
+            self._control.send(message[start : start + 65536])
+
+
+def _receive(receiver: socket.socket, *, stall: float, deadline: float) -> tuple[bytes, bool]:
+    """All bytes until the worker closed its end, or until it stalled (False)."""
+    chunks: list[bytes] = []
+    waiter = select.poll()
+    waiter.register(receiver, select.POLLIN)
+    while True:
+        patience = min(stall, deadline - time.monotonic())
+        if patience <= 0 or not waiter.poll(patience * 1000):
+            return b"".join(chunks), False
+        chunk = receiver.recv(1 << 20)
+        if not chunk:
+            return b"".join(chunks), True
+        chunks.append(chunk)
+
+
+def _decode(data: bytes) -> tuple[tuple[tuple[Any, ...], ...], str | None, bool]:
+    """Items, an error, and whether the end mark was there. A torn last item is dropped."""
+    items: list[tuple[Any, ...]] = []
+    position = 0
+    while position + 4 <= len(data):
+        (length,) = _LENGTH.unpack_from(data, position)
+        position += 4
+        if position + length > len(data):
+            break
+        item = marshal.loads(data[position : position + length])  # noqa: S302 -- from our own child
+        position += length
+        if item is None:
+            return tuple(items), None, True
+        if isinstance(item, str):
+            return tuple(items), item, False
+        items.append(item)
+    return tuple(items), None, False
+
+
+def _nursery_main(control: socket.socket) -> None:
+    """The nursery: reads requests, forks and kills. Never returns. It touches nothing that can block."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # ^C reaches the whole group; the parent decides what it means
+    workers: set[int] = set()
+    try:
+        while True:
+            header, ancillary, _, _ = control.recvmsg(8, socket.CMSG_SPACE(4))
+            if not header:
+                break
+            (length,) = struct.unpack("=Q", header)
+            message = b""
+            while len(message) < length:
+                message += control.recv(65536)
+            descriptors = [fd for _, _, raw in ancillary for fd in array.array("i", raw[:4])]
+            reply = _start(message[1:], descriptors[0], control, workers) if message[:1] == b"R" else _kill(message[1:], workers)
+            for descriptor in descriptors:
+                os.close(descriptor)
+            _reap(workers)
+            control.send(_REPLY.pack(reply))
+    finally:
+        for pid in workers:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        os._exit(0)
+
+
+def _start(message: bytes, descriptor: int, control: socket.socket, workers: set[int]) -> int:
+    try:
+        pid = os.fork()
+    except OSError as error:
+        return -(error.errno or 11)
+    if pid == 0:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        control.close()
+        _worker_main(message, descriptor)
+    workers.add(pid)
+    return pid
+
+
+def _worker_main(message: bytes, descriptor: int) -> None:
+    """A worker: runs one job, sends what it yields, and ends."""
+    from sctune.host import jobs
+
+    output = socket.socket(fileno=descriptor)
+    try:
+        name, arguments = marshal.loads(message)  # noqa: S302 -- from our own parent
+        job: Callable[..., Iterator[tuple[Any, ...]]] = jobs.JOBS[name]
+        try:
+            for item in job(*arguments):
+                _send(output, item)
+            _send(output, None)
+        except Exception as error:
+            _send(output, f"{type(error).__name__}: {error}")
+    finally:
+        os._exit(0)
+
+
+def _send(output: socket.socket, item: Any) -> None:
+    data = marshal.dumps(item)
+    output.sendall(_LENGTH.pack(len(data)) + data)
+
+
+def _kill(message: bytes, workers: set[int]) -> int:
+    """Kills a worker; 0 when it is gone, its pid when it does not go."""
+    (pid,) = _REPLY.unpack(message)
+    if pid not in workers:
+        return 0
+    os.kill(pid, signal.SIGKILL)
+    end = time.monotonic() + _KILL_GRACE
+    while time.monotonic() < end:
+        _reap(workers)
+        if pid not in workers:
+            return 0
+        time.sleep(0.005)
+    return int(pid)
+
+
+def _reap(workers: set[int]) -> None:
+    for pid in list(workers):
+        try:
+            done, _ = os.waitpid(pid, os.WNOHANG)
+        except ChildProcessError:
+            done = pid
+        if done:
+            workers.discard(pid)

@@ -1,0 +1,275 @@
+"""The machine we run on."""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+from typing import TYPE_CHECKING, Any
+
+from sctune.host.base import Clock, FileEntry, FileKind, FileStat, FilesystemSpace, HostIdentity, Process, Source
+from sctune.host.children import Nursery, Outcome
+from sctune.unavailable import Reason, Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sctune.host.base import Completed, DmQuery, TgtMode
+
+READ_LIMIT = 4 * 1024 * 1024
+_STALL = 2.0
+_STORE_BUDGET = 6.0
+_TGT_TIMEOUT = 3.0
+_TGT_SOCKETS = "/var/run/tgtd"
+
+_ABSENT = {errno.ENOENT, errno.ENOTDIR, errno.ENXIO, errno.ENODEV}
+_DENIED = {errno.EACCES, errno.EPERM}
+
+
+def unavailable(number: int | None, what: str) -> Unavailable:
+    """What an errno means for somebody who wanted to know `what`."""
+    if number in _ABSENT:
+        reason = Reason.ABSENT
+    elif number in _DENIED:
+        reason = Reason.DENIED
+    elif number in (errno.ETIMEDOUT, errno.EHOSTDOWN):
+        reason = Reason.TIMEOUT
+    else:
+        reason = Reason.FAILED
+    return Unavailable(reason=reason, what=what, detail=os.strerror(number) if number else "")
+
+
+class LiveHost:
+    """The live machine. Use it as a context manager, or close it: it has a child process.
+
+    `tool_path` is where tools are looked for (tests put fakes there).
+    """
+
+    source = Source.LIVE
+
+    def __init__(self, *, tool_path: str | None = None) -> None:
+        self._nursery = Nursery()
+        self._tool_path = tool_path
+        names = os.uname()
+        self._identity = HostIdentity(name=names.nodename, kernel=names.release, privileged=os.geteuid() == 0)
+        self._clock = Clock(now=time.time(), boot=time.clock_gettime(time.CLOCK_BOOTTIME))
+
+    def __enter__(self) -> LiveHost:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends the children that can be ended."""
+        self._nursery.close()
+
+    def identity(self) -> HostIdentity:
+        """uname(2) and our effective uid."""
+        return self._identity
+
+    def clock(self) -> Clock:
+        """The clocks when the look began."""
+        return self._clock
+
+    def read(self, path: str) -> str | Unavailable:
+        """Reads a system file. Raw descriptors: a sysfs attribute costs a third of what open() does."""
+        try:
+            # Non-blocking, so that a FIFO somebody left in /etc does not stop us.
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK)
+        except (OSError, ValueError) as error:
+            return unavailable(getattr(error, "errno", None), path)
+        try:
+            data = os.read(descriptor, 65536)
+            if len(data) >= 4096 or not path.startswith("/sys/"):
+                parts = [data]
+                size = len(data)
+                while data and size <= READ_LIMIT:
+                    data = os.read(descriptor, 262144)
+                    parts.append(data)
+                    size += len(data)
+                data = b"".join(parts)
+        except OSError as error:
+            return unavailable(error.errno, path)
+        finally:
+            os.close(descriptor)
+        if len(data) > READ_LIMIT:
+            return Unavailable(reason=Reason.FAILED, what=path, detail="larger than 4 MiB")
+        return data.decode("utf-8", "surrogateescape")
+
+    def list(self, path: str) -> tuple[str, ...] | Unavailable:
+        """Lists a system folder."""
+        try:
+            return tuple(sorted(os.listdir(path)))
+        except (OSError, ValueError) as error:
+            return unavailable(getattr(error, "errno", None), path)
+
+    def readlink(self, path: str) -> str | Unavailable:
+        """Reads a link among the system files."""
+        try:
+            return os.readlink(path)
+        except (OSError, ValueError) as error:
+            return unavailable(getattr(error, "errno", None), path)
+
+    def stat(self, path: str) -> FileStat | Unavailable:
+        """Stats a system file or device node."""
+        from sctune.host.jobs import stat_fields
+
+        try:
+            return file_stat(stat_fields(os.stat(path)))
+        except (OSError, ValueError) as error:
+            return unavailable(getattr(error, "errno", None), path)
+
+    def lstat_mtime(self, path: str) -> float | Unavailable:
+        """The mtime of a link or file itself."""
+        try:
+            return os.lstat(path).st_mtime
+        except (OSError, ValueError) as error:
+            return unavailable(getattr(error, "errno", None), path)
+
+    def stat_files(self, paths: Sequence[str]) -> tuple[FileStat | Unavailable, ...]:
+        """Stats store files in children. After a hang, what lies in the same folder is not touched again."""
+        answers: list[FileStat | Unavailable | None] = [None] * len(paths)
+        deadline = time.monotonic() + _STORE_BUDGET
+        pending = list(range(len(paths)))
+        while pending:
+            outcome = self._nursery.run("stat_files", tuple(paths[i] for i in pending), stall=_STALL, deadline=deadline)
+            for index, item in zip(pending, outcome.items, strict=False):
+                answers[index] = file_stat(item) if len(item) > 1 else unavailable(item[0], paths[index])
+            pending = pending[len(outcome.items) :]
+            if not pending:
+                break
+            stuck = os.path.dirname(paths[pending[0]])
+            for index in pending:
+                if os.path.dirname(paths[index]) == stuck or time.monotonic() >= deadline:
+                    answers[index] = _gave_up(outcome, paths[index])
+            pending = [i for i in pending if answers[i] is None]
+        return tuple(answer for answer in answers if answer is not None)
+
+    def list_files(self, path: str) -> tuple[FileEntry, ...] | Unavailable:
+        """Lists a folder of the store in a child."""
+        outcome = self._store_job("list_files", path)
+        if not outcome.finished:
+            return _gave_up(outcome, path)
+        if len(outcome.items) == 1 and len(outcome.items[0]) == 1:
+            return unavailable(outcome.items[0][0], path)
+        entries = [
+            FileEntry(name=name, stat=file_stat(fields) if len(fields) > 1 else unavailable(fields[0], f"{path}/{name}"))
+            for name, fields in outcome.items
+        ]
+        return tuple(sorted(entries, key=lambda entry: entry.name))
+
+    def space(self, path: str) -> FilesystemSpace | Unavailable:
+        """statvfs(3) in a child."""
+        outcome = self._store_job("space", path)
+        if not outcome.finished:
+            return _gave_up(outcome, path)
+        fields = outcome.items[0]
+        if len(fields) == 1:
+            return unavailable(fields[0], path)
+        return FilesystemSpace(total=fields[0], free=fields[1], available=fields[2], inodes=fields[3], inodes_free=fields[4])
+
+    def processes(self) -> tuple[Process, ...] | Unavailable:
+        """The process table by psutil, in a child. A process whose arguments cannot be read is passed over by its pid."""
+        from sctune.host.redact import redact_argv
+
+        skip: list[int] = []
+        deadline = time.monotonic() + _STORE_BUDGET
+        while True:
+            outcome = self._nursery.run("processes", tuple(skip), stall=_STALL, deadline=deadline)
+            found = tuple(
+                Process(
+                    pid=item[0],
+                    ppid=item[1],
+                    name=item[2],
+                    state=item[3],
+                    argv=redact_argv(item[4]),
+                    started=item[5],
+                    cpu_seconds=item[6],
+                    uid=item[7],
+                    threads=item[8],
+                )
+                for item in outcome.items
+                if len(item) > 1
+            )
+            if outcome.finished:
+                return (*found, *(self._stuck_process(pid) for pid in skip))
+            last = outcome.items[-1] if outcome.items else ()
+            if len(last) != 1 or time.monotonic() >= deadline:
+                return _gave_up(outcome, "process table")
+            skip.append(last[0])
+
+    def _stuck_process(self, pid: int) -> Process:
+        """A process that hangs whoever reads its arguments: what /proc/PID/stat says of it, which never blocks."""
+        text = self.read(f"/proc/{pid}/stat")
+        name, state, ppid, started = "?", "?", 0, 0.0
+        if isinstance(text, str) and ")" in text:
+            name = text[text.index("(") + 1 : text.rindex(")")]
+            fields = text[text.rindex(")") + 2 :].split()
+            state, ppid = fields[0], int(fields[1])
+            started = int(fields[19]) / os.sysconf("SC_CLK_TCK")
+        return Process(pid=pid, ppid=ppid, name=name, state=state, argv=(), started=started, cpu_seconds=0.0, uid=0)
+
+    def run(self, argv: Sequence[str], *, timeout: float) -> Completed | Unavailable:
+        """Runs a tool."""
+        from sctune.host.command import TOOL_PATH, run_command
+
+        return run_command(argv, timeout=timeout, path=self._tool_path or TOOL_PATH)
+
+    def dm(self, query: DmQuery) -> str | Unavailable:
+        """Asks device-mapper by ioctl in a child: a wedged suspend may hold the kernel's locks."""
+        what = f"dmsetup {query}"
+        if not os.path.exists("/sys/class/misc/device-mapper"):
+            return Unavailable(reason=Reason.ABSENT, what=what, detail="no device-mapper in this kernel")
+        outcome = self._store_job("device_mapper", str(query))
+        if not outcome.finished:
+            return _gave_up(outcome, what)
+        item = outcome.items[0]
+        if len(item) == 1:
+            return str(item[0])
+        return unavailable(item[0], what)
+
+    def tgt(self, mode: TgtMode, *, control_port: int = 0, tid: int | None = None) -> str | Unavailable:
+        """Asks tgtd on its management socket; before 1.0.58 that socket was elsewhere, and tgtadm knows where."""
+        from sctune.host.tgtsocket import ask, tgtadm_argv
+
+        answer = ask(mode, control_port=control_port, tid=tid, timeout=_TGT_TIMEOUT)
+        if not isinstance(answer, Unavailable) or answer.reason is not Reason.ABSENT:
+            return answer
+        sockets = self.read("/proc/net/unix")
+        if not isinstance(sockets, str) or "tgtd.ipc_abstract_namespace" not in sockets:
+            return answer
+        completed = self.run(tgtadm_argv(mode, control_port, tid), timeout=_TGT_TIMEOUT)
+        if isinstance(completed, Unavailable):
+            return completed
+        # tgtadm says 0 when a dying daemon closes the socket; only stderr tells.
+        if completed.status or completed.stderr:
+            first = completed.stderr.strip().splitlines()[:1]
+            return Unavailable(reason=Reason.FAILED, what=" ".join(completed.argv), detail="".join(first))
+        return completed.stdout
+
+    def _store_job(self, job: str, argument: str) -> Outcome:
+        return self._nursery.run(job, argument, stall=_STALL, deadline=time.monotonic() + _STORE_BUDGET)
+
+
+def file_stat(fields: tuple[Any, ...]) -> FileStat:
+    """A FileStat from a job's plain fields."""
+    return FileStat(
+        kind=FileKind(fields[0]),
+        size=fields[1],
+        allocated=fields[2],
+        device=fields[3],
+        inode=fields[4],
+        mtime=fields[5],
+        mode=fields[6],
+        uid=fields[7],
+        rdevice=fields[8],
+    )
+
+
+def _gave_up(outcome: Outcome, what: str) -> Unavailable:
+    if outcome.error is not None:
+        return Unavailable(reason=Reason.FAILED, what=what, detail=outcome.error)
+    pids = (outcome.abandoned,) if outcome.abandoned else ()
+    return Unavailable(reason=Reason.TIMEOUT, what=what, detail=f"no answer in {_STALL:g} s", pids=pids)
+

@@ -1,0 +1,35 @@
+"""What every test gets: no process may be started unless the test says that it does."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from typing import TYPE_CHECKING, NoReturn
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class UnexpectedProcess(BaseException):
+    """A test started a process without saying so. Not an Exception: no error handler of ours may swallow it."""
+
+
+def _refuse(*_arguments: object, **_options: object) -> NoReturn:
+    raise UnexpectedProcess("this test starts a process: mark it `spawns` if it must, or fake the host")
+
+
+@pytest.fixture(autouse=True)
+def no_processes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Refuses fork, exec and subprocess to tests that are not marked spawns, live or vm."""
+    if not any(request.node.get_closest_marker(mark) for mark in ("spawns", "live", "vm")):
+        for name in ("fork", "forkpty", "posix_spawn", "posix_spawnp", "system", "popen"):
+            monkeypatch.setattr(os, name, _refuse)
+        monkeypatch.setattr(subprocess.Popen, "__init__", _refuse)
+    yield
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--update-golden` rewrites golden files from what is printed now; look at the difference before you commit it."""
+    parser.addoption("--update-golden", action="store_true", default=False, help="rewrite golden files")

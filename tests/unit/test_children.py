@@ -1,0 +1,149 @@
+"""Disposable children: what hangs or dies costs its own deadline and nothing else."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from sctune.host import jobs
+from sctune.host.children import Nursery
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+pytestmark = pytest.mark.spawns
+
+
+def hang(before: int) -> Iterator[tuple[Any, ...]]:
+    for number in range(before):
+        yield (number,)
+    time.sleep(60)
+
+
+def crash() -> Iterator[tuple[Any, ...]]:
+    yield (1,)
+    raise ValueError("on purpose")
+
+
+def die() -> Iterator[tuple[Any, ...]]:
+    yield (1,)
+    os._exit(7)
+
+
+def whoami() -> Iterator[tuple[Any, ...]]:
+    yield (os.getpid(),)
+    time.sleep(60)
+
+
+@pytest.fixture
+def nursery(monkeypatch: pytest.MonkeyPatch) -> Iterator[Nursery]:
+    for job in (hang, crash, die, whoami):
+        monkeypatch.setitem(jobs.JOBS, job.__name__, job)
+    made = Nursery()
+    yield made
+    made.close()
+
+
+def soon(seconds: float = 5.0) -> float:
+    return time.monotonic() + seconds
+
+
+def test_a_job_sends_all_it_has(nursery: Nursery, tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"x" * 10)
+    outcome = nursery.run("stat_files", (str(tmp_path / "a"), str(tmp_path / "b")), stall=2, deadline=soon())
+    assert outcome.finished
+    assert outcome.items[0][:2] == ("file", 10)
+    assert outcome.items[1] == (2,)
+
+
+def test_ten_thousand_paths_arrive(nursery: Nursery) -> None:
+    outcome = nursery.run("stat_files", ("/nonexistent/" + "x" * 90,) * 10_000, stall=5, deadline=soon(30))
+    assert outcome.finished
+    assert len(outcome.items) == 10_000
+
+
+def test_a_stalled_job_is_killed_and_what_it_sent_is_kept(nursery: Nursery) -> None:
+    began = time.monotonic()
+    outcome = nursery.run("hang", 3, stall=0.2, deadline=soon())
+    assert outcome.items == ((0,), (1,), (2,))
+    assert not outcome.finished
+    assert outcome.error is None
+    assert outcome.abandoned is None
+    assert time.monotonic() - began < 3
+
+
+def test_the_deadline_ends_a_job_that_keeps_sending(nursery: Nursery) -> None:
+    began = time.monotonic()
+    outcome = nursery.run("hang", 0, stall=30, deadline=soon(0.2))
+    assert not outcome.finished
+    assert time.monotonic() - began < 3
+
+
+def test_a_killed_worker_is_gone(nursery: Nursery) -> None:
+    outcome = nursery.run("whoami", stall=0.2, deadline=soon())
+    (pid,) = outcome.items[0]
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+def test_an_exception_in_a_job_is_told(nursery: Nursery) -> None:
+    outcome = nursery.run("crash", stall=2, deadline=soon())
+    assert outcome.items == ((1,),)
+    assert outcome.error == "ValueError: on purpose"
+
+
+def test_a_worker_that_dies_did_not_finish(nursery: Nursery) -> None:
+    outcome = nursery.run("die", stall=2, deadline=soon())
+    assert outcome.items == ((1,),)
+    assert not outcome.finished
+
+
+def test_an_unknown_job_does_not_hang(nursery: Nursery) -> None:
+    assert not nursery.run("nonesuch", stall=2, deadline=soon()).finished
+
+
+def test_a_nursery_that_is_gone_does_not_hang(nursery: Nursery) -> None:
+    nursery.close()
+    outcome = nursery.run("space", "/", stall=2, deadline=soon())
+    assert not outcome.finished
+    assert outcome.error
+
+
+def test_nothing_is_left_when_the_parent_is_killed() -> None:
+    script = (
+        "import os, sys, time\n"
+        "from sctune.host import jobs\n"
+        "from sctune.host.children import Nursery\n"
+        "def whoami():\n"
+        "    yield (os.getpid(),)\n"
+        "    print(os.getpid(), flush=True)\n"
+        "    time.sleep(60)\n"
+        "jobs.JOBS['whoami'] = whoami\n"
+        "n = Nursery()\n"
+        "print(n._pid, flush=True)\n"
+        "n.run('whoami', stall=30, deadline=time.monotonic() + 30)\n"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    pids = [int(parent.stdout.readline()), int(parent.stdout.readline())]
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    end = time.monotonic() + 5
+    while time.monotonic() < end and any(map(alive, pids)):
+        time.sleep(0.05)
+    assert not any(map(alive, pids))
+
+
+def alive(pid: int) -> bool:
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0] not in ("Z", "X")
+    except OSError:
+        return False
