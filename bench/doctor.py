@@ -1,0 +1,113 @@
+"""`sctune doctor` against the commands an operator types instead, on a host with 250 loop devices and 250 tgt targets.
+
+    sudo python bench/doctor.py [--count 250] [--runs 7]
+
+Builds a wheel of this checkout, installs it into a fresh virtual environment, attaches loop devices of its own, starts a tgtd of
+its own on loopback, measures in turns, and removes all of it. Fails when the doctor takes more than half the operator's time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import glob
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+
+from measure import interleaved, ratio, row
+
+CHECKOUT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+OPERATOR = "losetup, pv/vg/lvdisplay, tgt-admin"
+LIMIT = 0.5
+
+
+def run(*argv: str) -> str:
+    """A command that must succeed."""
+    return subprocess.run(argv, check=True, text=True, stdout=subprocess.PIPE).stdout
+
+
+@contextlib.contextmanager
+def installed_wheel(folder: str) -> Iterator[str]:
+    """The path of sctune in an environment that holds only the wheel and what it depends on."""
+    run(sys.executable, "-m", "build", "--wheel", "--outdir", folder, CHECKOUT)
+    run(sys.executable, "-m", "venv", f"{folder}/venv")
+    run(f"{folder}/venv/bin/pip", "install", "--quiet", "--compile", *glob.glob(f"{folder}/*.whl"))
+    yield f"{folder}/venv/bin/sctune"
+
+
+@contextlib.contextmanager
+def loops(folder: str, count: int) -> Iterator[list[str]]:
+    """`count` attached loop devices on sparse files of their own."""
+    attached: list[str] = []
+    try:
+        for number in range(count):
+            path = f"{folder}/vol-{number + 0x20000000:08X}"
+            with open(path, "wb") as file:
+                file.truncate((64 << 20) + (4 << 20))
+            attached.append(run("losetup", "--find", "--show", "--nooverlap", path).strip())
+        yield attached
+    finally:
+        for device in attached:
+            subprocess.run(["losetup", "--detach", device], check=False)
+
+
+@contextlib.contextmanager
+def targets(devices: list[str]) -> Iterator[None]:
+    """A tgtd on loopback with one target a device. It takes the default control port: tgt-admin knows no other."""
+    daemon = subprocess.Popen(
+        ["tgtd", "-f", "--iscsi", "portal=127.0.0.1:33299"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        end = time.monotonic() + 10
+        while subprocess.run(["tgtadm", "--mode", "sys", "--op", "show"], capture_output=True, check=False).returncode:
+            if time.monotonic() > end:
+                raise SystemExit("tgtd does not answer")
+            time.sleep(0.1)
+        for tid, device in enumerate(devices, 1):
+            base = ("tgtadm", "--lld", "iscsi", "--tid", str(tid))
+            run(*base, "--op", "new", "--mode", "target", "-T", f"iqn.2009-06.com.eucalyptus.bench:store{tid}")
+            run(*base, "--op", "new", "--mode", "logicalunit", "--lun", "1", "-b", device)
+            run(*base, "--op", "bind", "--mode", "target", "-I", "127.0.0.1")
+        yield
+    finally:
+        daemon.kill()
+        daemon.wait()
+        for left in glob.glob("/var/run/tgtd/socket.0*"):
+            os.unlink(left)
+
+
+def main() -> int:
+    """Measures and judges."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--count", type=int, default=250)
+    parser.add_argument("--runs", type=int, default=7)
+    options = parser.parse_args()
+    if os.geteuid():
+        raise SystemExit("needs root: it attaches loop devices and starts a tgtd")
+    if os.path.exists("/var/run/tgtd/socket.0"):
+        raise SystemExit("a tgtd runs here already; this benchmark needs the default control port for tgt-admin")
+    with tempfile.TemporaryDirectory() as folder, installed_wheel(folder) as sctune:
+        with loops(folder, options.count) as devices, targets(devices):
+            times = interleaved(
+                {
+                    "sctune doctor": [[sctune, "doctor"]],
+                    OPERATOR: [["losetup", "-a"], ["pvdisplay"], ["vgdisplay"], ["lvdisplay"], ["tgt-admin", "-s"]],
+                    "lvm fullreport alone": [["lvm", "fullreport", "--reportformat", "json"]],
+                },
+                runs=options.runs,
+            )
+            idle = len(glob.glob("/sys/block/loop*")) - len(devices)
+    print(f"{options.count} attached loop devices, {idle} idle ones, {options.count} tgt targets")
+    for name, measured in times.items():
+        print(row(name, measured))
+    factor = ratio(times, "sctune doctor", OPERATOR)
+    print(f"sctune doctor takes {factor:.2f} of the operator's time (at most {LIMIT:g})")
+    return int(factor > LIMIT)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,62 @@
+"""How the doctor's cost grows with the number of volumes, on a synthetic host (tests/synthetic.py): no tool is run.
+
+    python bench/growth.py [--small 1000] [--large 10000]
+
+Fails when ten times the volumes cost more than eleven times the time above the fixed cost.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import os
+import resource
+import statistics
+import sys
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+from sctune.config.model import Config
+from sctune.doctor import diagnose
+from tests.synthetic import storage_controller
+
+LIMIT = 1.1
+
+
+def seconds(volumes: int, runs: int) -> float:
+    """Median time of one diagnosis, without making the host."""
+    host = storage_controller(volumes)
+    measured: list[float] = []
+    for _ in range(runs):
+        gc.collect()
+        began = time.perf_counter()
+        diagnose(host, Config(loop_limit=10**6), strict=True)
+        measured.append(time.perf_counter() - began)
+    return statistics.median(measured)
+
+
+def main() -> int:
+    """Measures and judges."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--small", type=int, default=1000)
+    parser.add_argument("--large", type=int, default=10_000)
+    options = parser.parse_args()
+    seconds(1, 1)  # imports
+    fixed = seconds(1, 5)
+    small = seconds(options.small, 5) - fixed
+    large = seconds(options.large, 3) - fixed
+    times = options.large / options.small
+    factor = large / small
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(
+        f"fixed cost {fixed * 1000:.1f} ms; above it {options.small} volumes {small * 1000:.0f} ms, {options.large} volumes {large * 1000:.0f} ms"
+    )
+    print(
+        f"{times:g} x the volumes cost {factor:.2f} x the time (at most {times * LIMIT:g} x); peak memory {memory:.0f} MiB with the synthetic host"
+    )
+    return int(factor > times * LIMIT)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
