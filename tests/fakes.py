@@ -94,3 +94,6 @@ class FakeHost:
 
     def tgt(self, mode: TgtMode, *, control_port: int = 0, tid: int | None = None) -> str | Unavailable:
         return self.tgt_answers.get((mode, control_port, tid), absent("tgtd"))
+
+    def close(self) -> None:
+        """Nothing was started."""

@@ -201,3 +201,7 @@ class Host(Protocol):
     def tgt(self, mode: TgtMode, *, control_port: int = 0, tid: int | None = None) -> str | Unavailable:
         """tgtd's answer in the form `tgtadm --lld iscsi --op show --mode MODE` prints."""
         ...
+
+    def close(self) -> None:
+        """Ends whatever it started. Nothing may be asked afterwards."""
+        ...

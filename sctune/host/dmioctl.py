@@ -23,6 +23,8 @@ _HEADER = struct.Struct("=3IIIIiIIIQ128s129s7s")
 _TARGET = struct.Struct("=QQiI16s")  # sector_start, length, status, next (from the first spec), target_type
 _NAME = struct.Struct("=QI")  # dev, next; the name follows
 _LARGEST = 64 * 1024 * 1024
+_KEYED = frozenset({"crypt", "integrity"})
+"""Target types whose table line holds keys: dmsetup hides them, the ioctl does not."""
 
 
 def report(*, table: bool) -> str:
@@ -82,7 +84,9 @@ def _lines(control: int, name: bytes, *, table: bool) -> list[str]:
     for _ in range(count):
         start, length, _status, following, kind = _TARGET.unpack_from(data, position)
         text = data[position + _TARGET.size :].split(b"\0", 1)[0]
-        lines.append(f"{label}: {start} {length} {os.fsdecode(kind.rstrip(bytes(1)))} {os.fsdecode(text)}")
+        name_of_kind = os.fsdecode(kind.rstrip(bytes(1)))
+        parameters = "" if table and name_of_kind in _KEYED else os.fsdecode(text)
+        lines.append(f"{label}: {start} {length} {name_of_kind} {parameters}")
         position = following
     # A device without a table is there too: dmsetup prints its bare name.
     return lines or [f"{label}: "]

@@ -272,4 +272,3 @@ def _gave_up(outcome: Outcome, what: str) -> Unavailable:
         return Unavailable(reason=Reason.FAILED, what=what, detail=outcome.error)
     pids = (outcome.abandoned,) if outcome.abandoned else ()
     return Unavailable(reason=Reason.TIMEOUT, what=what, detail=f"no answer in {_STALL:g} s", pids=pids)
-
