@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar, cast, overload
 from sctune.unavailable import Reason, Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from sctune.config.model import Config
     from sctune.host.base import Clock, Host, HostIdentity
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sctune.model.process import Processes
     from sctune.model.store import Mount, VolumeStore
     from sctune.model.system import CpuGovernors, HugePages, Memory, Tuned, Unit, Writeback
-    from sctune.model.target import TgtConfiguration, TgtState
+    from sctune.model.target import Backing, TgtConfiguration, TgtState
 
 T = TypeVar("T")
 
@@ -103,6 +103,13 @@ class Inventory:
         return probe(self.host)
 
     @Part
+    def disk_ids(self) -> Mapping[str, str] | Unavailable:
+        """Lasting names of disks: kernel name -> name in /dev/disk/by-id."""
+        from sctune.probes.disk_ids import probe
+
+        return probe(self.host)
+
+    @Part
     def loops(self) -> LoopState | Unavailable:
         """Loop devices and their bounds."""
         from sctune.probes.loop import probe
@@ -155,6 +162,27 @@ class Inventory:
     def tgt_configuration(self) -> TgtConfiguration | Unavailable:
         """targets.conf and what it includes."""
         from sctune.probes.targets_conf import probe
+
+        return probe(self.host)
+
+    @Part
+    def backings(self) -> tuple[Backing, ...] | Unavailable:
+        """What lies at the backing paths of tgtd's LUNs."""
+        from sctune.probes.backings import probe
+
+        return probe(self.host, tgt=self.tgt, processes=self.processes)
+
+    @Part
+    def lio(self) -> tuple[str, ...] | Unavailable:
+        """The targets of the kernel's own iSCSI target, LIO."""
+        from sctune.probes.lio import probe
+
+        return probe(self.host)
+
+    @Part
+    def addresses(self) -> tuple[str, ...] | Unavailable:
+        """This host's own IP addresses."""
+        from sctune.probes.addresses import probe
 
         return probe(self.host)
 

@@ -36,6 +36,7 @@ class Thresholds:
     tgtadm_stuck_seconds: float = 10.0
     lvm_slow_seconds: Level = Level(warning=2.0, critical=10.0)
     dirty_limit_low_bytes: int = 64 * 1024 * 1024
+    dirty_limit_excessive_bytes: int = 16 * 1024 * 1024 * 1024
     scsi_command_timeout_seconds: float = 30.0
     quota_total: float = 0.90
     quota_snapshots: float = 0.90

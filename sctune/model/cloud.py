@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sctune.unavailable import Unavailable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cloud:
     """`version` is the first line of /etc/eucalyptus/eucalyptus-version, e.g. "4.4.2"; "" where the file is absent.
     `volumes_folder` is where this storage controller keeps backing files. `properties` are recorded cloud properties
-    (name, value) in the order of the recording, () where none were given."""
+    (name, value) in the order of the recording, () where none were given; values that hold secrets are masked.
+    `properties_unavailable` says why there are none although the configuration names a file."""
 
     version: str
     volumes_folder: str
     properties: tuple[tuple[str, str], ...]
+    properties_unavailable: Unavailable | None = None
