@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IscsiConnection:
-    """/sys/class/iscsi_connection/connectionN:C. `ping_interval` and `ping_timeout` are noop_out_interval (recv_tmo) and
-    noop_out_timeout (ping_tmo)."""
+    """/sys/class/iscsi_connection/connectionN:C. `noop_interval` and `noop_timeout` are noop_out_interval (recv_tmo) and
+    noop_out_timeout (ping_tmo). `address` is "" while the connection is down; `persistent_address` stays.
+    `local` is whether the persistent address is one of this host's own, None where that is not known."""
 
     name: str
     address: str
@@ -18,12 +19,15 @@ class IscsiConnection:
     noop_interval: int | None
     noop_timeout: int | None
     state: str
+    local: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IscsiSession:
     """/sys/class/iscsi_session/sessionN. `state` is LOGGED_IN, FAILED or FREE; `recovery_timeout` is what
-    replacement_timeout became; None where the file does not say a number. `disks` are names in /sys/block."""
+    replacement_timeout became (-1: sysfs says "off", wait for ever; 0: fail at once); None where the file does not say a
+    number. `disks` are names in /sys/block. `creator` is the process that made the session, -1 when the kernel or an
+    adapter's firmware did, which then needs no iscsid."""
 
     number: int
     target: str
@@ -36,6 +40,17 @@ class IscsiSession:
     lu_reset_timeout: int | None
     connections: tuple[IscsiConnection, ...]
     disks: tuple[str, ...]
+    creator: int | None = None
+
+    @property
+    def identity(self) -> str:
+        """IQN, portal and initiator: what lasts over a new login, unlike the number."""
+        return f"{self.target},{self.portal},{self.initiator}"
+
+    @property
+    def local(self) -> bool:
+        """Whether it is known to lead back to this host."""
+        return any(connection.local is True for connection in self.connections)
 
     @property
     def portal(self) -> str:
@@ -61,7 +76,8 @@ class InitiatorTimeouts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeRecord:
-    """One record of the node database (/etc/iscsi/nodes or /var/lib/iscsi/nodes): target, portal, interface, settings."""
+    """One record of the node database (/etc/iscsi/nodes or /var/lib/iscsi/nodes): target, portal, interface, settings.
+    `secret` is whether it holds a CHAP secret, `exposed` whether others than owner and group may read it (None: not known)."""
 
     path: str
     target: str
@@ -69,11 +85,22 @@ class NodeRecord:
     port: int
     interface: str
     timeouts: InitiatorTimeouts
+    secret: bool = False
+    exposed: bool | None = None
+
+    @property
+    def portal(self) -> str:
+        """address:port, as iscsiadm wants it."""
+        return f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InitiatorConfiguration:
-    """iscsid.conf: `path` where it was found."""
+    """iscsid.conf: `path` where it was found. `ignored` are the names of settings on lines that open-iscsi skips.
+    `secret` and `exposed` as in a node record."""
 
     path: str
     timeouts: InitiatorTimeouts
+    ignored: tuple[str, ...] = ()
+    secret: bool = False
+    exposed: bool | None = None
