@@ -16,9 +16,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from measure import interleaved, ratio, row
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 CHECKOUT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 OPERATOR = "losetup, pv/vg/lvdisplay, tgt-admin"

@@ -132,7 +132,7 @@ def _settle(judged: Iterable[_Judged]) -> tuple[Finding, ...]:
         codes: dict[str, Code] = {code.code: code for code in item.check.codes}
         for finding in item.result.findings if item.result else ():
             findings.append(replace(finding, check=item.check.name))
-            if codes[finding.code].last_resort:
+            if finding.code in codes and codes[finding.code].last_resort:
                 last_resort.add(finding.identity)
     explained = {f.subject for f in findings if f.identity not in last_resort and f.severity.rank > 0}
     kept = [f for f in findings if f.identity not in last_resort or f.subject not in explained]

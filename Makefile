@@ -1,0 +1,53 @@
+# make help
+VENV := .venv
+# A recorded host that has faults: a capture that `sctune doctor --from` reads.
+EXAMPLE ?= tests/scenarios/storage-controller-faults
+
+.PHONY: help doctor test check format bench clean
+
+help:
+	@echo 'make doctor   install into $(VENV), examine this host, then a recorded example host that has faults'
+	@echo 'make test     install what the tests need, then run ruff, mypy and all tests'
+	@echo 'make check    ruff and mypy alone'
+	@echo 'make format   let ruff put the code in form'
+	@echo 'make bench    benchmarks, side by side with what an operator types instead (root)'
+	@echo 'make clean    remove what was made here'
+
+$(VENV)/.sctune: pyproject.toml constraints.txt
+	@.ci/venv $(VENV)
+	@touch $@
+
+$(VENV)/.sctune-test: pyproject.toml constraints.txt
+	@.ci/venv $(VENV) '[test]'
+	@touch $@ $(VENV)/.sctune
+
+# The exit code is the host's state: 0 fine, 1 findings, 3 not everything could be examined. Only others are a failure of make.
+doctor: $(VENV)/.sctune
+	@echo '=== This host: sctune doctor'
+	@echo
+	@$(VENV)/bin/sctune doctor; code=$$?; echo "(exit code $$code)"; case $$code in 0|1|3) ;; *) exit $$code;; esac
+	@echo
+	@echo '=== A recorded host with faults: sctune doctor --from $(EXAMPLE)'
+	@echo
+	@$(VENV)/bin/sctune doctor --from '$(EXAMPLE)'; code=$$?; echo "(exit code $$code)"; case $$code in 0|1|3) ;; *) exit $$code;; esac
+
+test: check
+	@.ci/debian-packages
+	$(VENV)/bin/python -m pytest
+
+check: $(VENV)/.sctune-test
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/ruff format --check
+	$(VENV)/bin/mypy
+
+format: $(VENV)/.sctune-test
+	$(VENV)/bin/ruff check --fix
+	$(VENV)/bin/ruff format
+
+bench: $(VENV)/.sctune-test
+	$(VENV)/bin/python bench/startup.py
+	$(VENV)/bin/python bench/growth.py
+	$(VENV)/bin/python bench/doctor.py
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

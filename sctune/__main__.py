@@ -1,0 +1,43 @@
+"""The command `sctune`, and `python -m sctune`."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command and returns its exit code. Whatever goes wrong ends in one clear line on standard error."""
+    if None in (sys.__stdin__, sys.__stdout__, sys.__stderr__):
+        from sctune.failure import open_closed_streams
+
+        open_closed_streams()
+    chosen = sys.argv[1:] if arguments is None else list(arguments)
+    try:
+        if chosen == ["--version"]:
+            # Before any import: scripts and packagers ask this a lot, and it has to answer on a broken installation.
+            from sctune.version import VERSION
+
+            sys.stdout.write(f"sctune {VERSION}\n")
+            code = 0
+        else:
+            from sctune.cli import run
+
+            code = run(chosen)
+        sys.stdout.flush()
+    except Exception as error:
+        from sctune.failure import report_failure
+
+        return report_failure(error)
+    except KeyboardInterrupt as error:
+        from sctune.failure import report_failure
+
+        return report_failure(error)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,142 @@
+"""The command line. Each command imports its body when it is run, so that a command costs what it uses and no more."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, TypeAlias
+
+import typer
+
+from sctune.report.exit import FailOn
+from sctune.report.format import Format
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+app = typer.Typer(
+    name="sctune",
+    # rich and pydantic cost more than the command itself.
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    # The scripts for shells come from _SCTUNE_COMPLETE=source_bash; options that install them would be in everybody's --help.
+    add_completion="_SCTUNE_COMPLETE" in os.environ,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Doctor for Linux hosts that serve block volumes: loop devices, LVM, tgt, open-iscsi.",
+)
+
+
+Body: TypeAlias = Callable[[], int]
+"""What a command does, ready to be called: typer only parses. It would turn Ctrl-C and a reader that has gone into exit codes
+of its own."""
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Parses the command line and runs the command. Returns its exit code; errors are raised."""
+    try:
+        chosen: Body | int | None = app(args=list(arguments), prog_name="sctune", standalone_mode=False)
+    except SystemExit as left:
+        if isinstance(left.__context__, BrokenPipeError):
+            raise left.__context__ from None
+        raise
+    if callable(chosen):
+        return chosen()
+    return chosen or 0
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from sctune.version import VERSION
+
+        typer.echo(f"sctune {VERSION}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def _main(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")] = False,
+) -> None:
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help(), err=True)
+        raise typer.Exit(2)
+
+
+@app.command()
+def doctor(
+    *,
+    from_path: Annotated[
+        str | None, typer.Option("--from", metavar="PATH", help="Look at a capture (file or folder) instead of this machine.")
+    ] = None,
+    root: Annotated[
+        str | None, typer.Option("--root", metavar="DIR", help="Look at a file tree, e.g. a mounted image; runs no command.")
+    ] = None,
+    check: Annotated[
+        list[str] | None,
+        typer.Option("--check", metavar="NAME", help="Only this check; may be given again. sctune checks lists them."),
+    ] = None,
+    format: Annotated[Format, typer.Option("--format", help="For people or for programs.")] = Format.TEXT,
+    output: Annotated[
+        str | None, typer.Option("--output", "-o", metavar="FILE", help="Write there, whole or not at all; - is standard output.")
+    ] = None,
+    fail_on: Annotated[FailOn, typer.Option("--fail-on", help="The least severity that makes the exit code 1.")] = FailOn.WARNING,
+    config: Annotated[
+        str | None,
+        typer.Option("--config", metavar="FILE", help="Configuration (default: /etc/sctune/sctune.yaml where there is one)."),
+    ] = None,
+) -> Body:
+    """Say what is wrong with a host.
+
+    What it means, why it matters and what to do about it. Changes nothing on the host.
+
+    Exit code: 0 nothing at or above --fail-on; 1 something is; 2 wrong usage or configuration; 3 nothing was found, but not
+    everything could be examined.
+    """
+    from sctune.commands.doctor import run_doctor
+
+    return partial(
+        run_doctor,
+        from_path=from_path,
+        root=root,
+        names=tuple(check or ()),
+        format=format,
+        output=output,
+        fail_on=fail_on,
+        config_path=config,
+    )
+
+
+@app.command()
+def explain(code: Annotated[str, typer.Argument(metavar="CODE", help="A finding's code, e.g. LOOP_LIMIT_NEAR.")]) -> Body:
+    """Explain a finding.
+
+    What it means, why it matters, its thresholds, how to see it by hand, the remedy, and where the knowledge is from.
+    """
+    from sctune.commands.explain import run_explain
+
+    return partial(run_explain, code)
+
+
+@app.command()
+def checks() -> Body:
+    """List the checks and what they find."""
+    from sctune.commands.checks import run_checks
+
+    return run_checks
+
+
+@app.command()
+def capture(
+    output: Annotated[str, typer.Option("--output", "-o", metavar="FILE", help="The file to write; secrets are left out.")],
+    config: Annotated[str | None, typer.Option("--config", metavar="FILE", help="Configuration to use.")] = None,
+) -> Body:
+    """Record what the doctor sees.
+
+    Writes a file that doctor --from reads on any machine. Secrets are replaced before they are kept.
+
+    Exit code: 0 done; 1 failed; 2 wrong usage or configuration; 3 done, but not everything could be read.
+    """
+    from sctune.commands.capture import run_capture
+
+    return partial(run_capture, output, config)

@@ -1,0 +1,1 @@
+"""The bodies of the commands, imported when one is run."""
