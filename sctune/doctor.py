@@ -44,14 +44,29 @@ class _Judged:
     seconds: float
 
 
-def diagnose(host: Host, config: Config, checks: Sequence[Check] | None = None, *, strict: bool = False) -> Report:
-    """Runs `checks` (all there are, unless named) on one look at `host`. `strict` lets a defect's exception through (tests)."""
-    began = time.monotonic()
+def begin(host: Host, config: Config) -> Inventory:
+    """Starts the look: the answers that take longest are on their way while the checks are still being loaded."""
+    inventory = Inventory(host, config)
+    inventory.start(FIRST)
+    return inventory
+
+
+def diagnose(
+    host: Host,
+    config: Config,
+    checks: Sequence[Check] | None = None,
+    *,
+    inventory: Inventory | None = None,
+    strict: bool = False,
+) -> Report:
+    """Runs `checks` (all there are, unless named) on one look at `host`: the one that was begun, or a new one.
+    `strict` lets a defect's exception through (tests)."""
     if checks is None:
         from sctune.registry import load_checks
 
         checks = load_checks()
-    inventory = Inventory(host, config, strict=strict)
+    inventory = inventory or Inventory(host, config, strict=strict)
+    began = inventory.began
     fetch(inventory, checks)
     judged = [_judge(check, Look(inventory=inventory, config=config), strict=strict) for check in checks]
     seconds = time.monotonic() - began

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import TYPE_CHECKING, Generic, TypeVar, cast, overload
 
 from sctune.unavailable import Reason, Unavailable
@@ -68,6 +69,7 @@ class Inventory:
         self.host = host
         self.config = config
         self.strict = strict
+        self.began = time.monotonic()
         self.parts: dict[str, object] = {}
         self._locks: dict[str, threading.RLock] = {}
         self._guard = threading.Lock()
@@ -79,11 +81,15 @@ class Inventory:
 
     def fetch(self, names: Iterable[str]) -> None:
         """Fetches parts side by side. Each probe keeps its own deadline; this returns when all have answered."""
+        for thread in self.start(names):
+            thread.join()
+
+    def start(self, names: Iterable[str]) -> list[threading.Thread]:
+        """Begins to fetch parts and does not wait for them: whoever asks for one does."""
         threads = [threading.Thread(target=getattr, args=(self, name, None), name=f"probe-{name}", daemon=True) for name in names]
         for thread in threads:
             thread.start()
-        for thread in threads:
-            thread.join()
+        return threads
 
     @property
     def identity(self) -> HostIdentity:

@@ -31,17 +31,20 @@ def run_doctor(
 ) -> ExitCode:
     """Looks, judges, writes the report. What is wrong with the request is said before the host is looked at."""
     from sctune.config.load import load as load_config
-    from sctune.doctor import diagnose
+    from sctune.doctor import begin, diagnose
     from sctune.host.choose import open_host
     from sctune.registry import load as load_registry
 
-    registry = load_registry()
-    checks = choose(registry, names)
+    if names:
+        choose(load_registry(), names)
     destination = Output(output)
     config = load_config(config_path)
     host = open_host(from_path, root)
     try:
-        report = diagnose(host, config, checks)
+        # A whole run needs these answers whatever the checks are: they come while the checks are loaded.
+        inventory = None if names else begin(host, config)
+        registry = load_registry()
+        report = diagnose(host, config, choose(registry, names), inventory=inventory)
     finally:
         host.close()
     destination.write(rendered(report, format, registry, is_terminal=destination.is_terminal))

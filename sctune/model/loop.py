@@ -15,7 +15,7 @@ class LoopDevice:
     """One attached loop device.
 
     `backing_file` is the normalised path without the kernel's " (deleted)" mark, which is `deleted`.
-    `backing` is stat(2) of that path now: where the file was deleted it is absent, or another file of the same name.
+    It is "" where the kernel cannot show it (longer than a page). `backing` is stat(2) of that path now: where the file was deleted it is absent, or another file of the same name.
     `size` and `offset` are in bytes; `sizelimit` 0 means "to the end of the file".
     """
 
@@ -31,11 +31,13 @@ class LoopDevice:
     direct_io: bool
     read_only: bool
     logical_block_size: int
+    minor: int | None = None
+    """Where the module's max_part makes it another number than `number`."""
 
     @property
     def device(self) -> tuple[int, int]:
-        """(major, minor) of the block device; without partition scanning the minor is the number."""
-        return (7, self.number)
+        """(major, minor) of the block device; without the module's max_part the minor is the number."""
+        return (7, self.number if self.minor is None else self.minor)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

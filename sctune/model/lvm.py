@@ -8,7 +8,7 @@ from dataclasses import dataclass
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PhysicalVolume:
     """A PV. `path` is LVM's name for the device ("[unknown]" when missing), `device` its (major, minor) or None.
-    `vg` is "" for a PV in no VG."""
+    `vg` is "" for a PV in no VG. `last_path` is where the VG's metadata last had a missing PV, "" where LVM does not say."""
 
     uuid: str
     path: str
@@ -18,6 +18,7 @@ class PhysicalVolume:
     free: int
     missing: bool
     duplicate: bool
+    last_path: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,15 +89,22 @@ class LogicalVolume:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DuplicatePv:
-    """A PV uuid that LVM found on more than one device; `paths` are all it named."""
+    """A PV uuid that LVM found on more than one device; `paths` are all it named, `preferred` the one it uses ("" where it
+    does not say)."""
 
     uuid: str
     paths: tuple[str, ...]
+    preferred: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LvmReport:
-    """One consistent report. `warnings` are LVM's own lines on stderr that matter; `seconds` is what the command took."""
+    """One consistent report. `warnings` are LVM's own lines on stderr that matter; `seconds` is what the command took.
+
+    `internal` are LVM's hidden LVs (parts of pools, mirrors, RAID), which are nobody's volume; their PVs are among the
+    `pv_uuids` of the LV they belong to. `excluded` are the names in /sys/block of devices that LVM was not let near, since a
+    read there could hang: what is on them, LVM calls missing.
+    """
 
     version: str
     physical_volumes: tuple[PhysicalVolume, ...]
@@ -105,6 +113,8 @@ class LvmReport:
     duplicates: tuple[DuplicatePv, ...]
     warnings: tuple[str, ...]
     seconds: float
+    internal: tuple[LogicalVolume, ...] = ()
+    excluded: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

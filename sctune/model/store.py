@@ -67,7 +67,11 @@ class StoreFile:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VolumeStore:
     """One folder of backing files. `mount` is None where no mount covers it in mountinfo (a capture without it).
-    `unlooked` counts entries whose stat failed."""
+    `unlooked` counts entries whose stat failed.
+
+    `driver_options` are ext4's own words for the options in force (/proc/fs/ext4/DEV/options), () where there are none:
+    they tell what tune2fs set in the superblock, which mountinfo does not. `declared_mount` is the mount point at or above
+    the folder that /etc/fstab wants mounted at boot, whether or not it is."""
 
     path: str
     origin: StoreOrigin
@@ -75,3 +79,5 @@ class VolumeStore:
     space: FilesystemSpace | Unavailable
     files: tuple[StoreFile, ...] | Unavailable
     unlooked: int = 0
+    driver_options: tuple[str, ...] = ()
+    declared_mount: str | None = None

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from sctune.host.base import FileStat
     from sctune.unavailable import Unavailable
 
 
@@ -30,7 +31,8 @@ class Nexus:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lun:
     """A logical unit. `kind` is tgt's type (controller, disk …). `size_text` is tgt's rounded words: take sizes from the
-    block device. `backing_path` is "" where tgt says None. `backing_type` is the bstype (rdwr, aio, null …)."""
+    block device. `backing_path` is "" where tgt says None. `backing_type` is the bstype (rdwr, aio, null …).
+    `removable` is tgt's "Removable media": a drive that may stand empty."""
 
     number: int
     kind: str
@@ -42,6 +44,18 @@ class Lun:
     backing_type: str
     backing_path: str
     backing_flags: str
+    removable: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backing:
+    """What lies at a LUN's backing path now. `stat` is stat(2) of it as tgtd sees it, links followed. `device_size` is the
+    kernel's size in bytes of the block device it leads to: absent where the node has no device behind it any more, None where
+    the path leads to no block device."""
+
+    path: str
+    stat: FileStat | Unavailable
+    device_size: int | Unavailable | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +128,9 @@ class TgtState:
     """All of tgt on this host, a daemon a control port.
 
     `unanswered` are sockets behind which a daemon listens and does not answer (timeout: it hangs), or that we may not ask;
-    `stale` are control ports whose socket is left behind by a daemon that died (a connection is refused).
+    The `what` of each is its socket's path, which ends in the control port. `stale` are control ports whose socket refuses
+    connections: a daemon ran there since the host was booted and runs no more. tgtd never removes its socket, neither when it
+    is killed nor when it is stopped (usr/mgmt.c, ipc_exit), so this alone does not tell a death from a stop.
     """
 
     daemons: tuple[TgtDaemon, ...]

@@ -61,7 +61,7 @@ class Doctor:
         self.configs.append(path)
         return Config()
 
-    def diagnose(self, _host: Host, _config: Config, checks: Sequence[Check]) -> Report:
+    def diagnose(self, _host: Host, _config: Config, checks: Sequence[Check], *, inventory: object = None) -> Report:
         self.checks = [check.name for check in checks]
         if self.error is not None:
             raise self.error
@@ -72,6 +72,7 @@ class Doctor:
 def doctor(monkeypatch: pytest.MonkeyPatch) -> Doctor:
     fake = Doctor()
     monkeypatch.setattr(sctune.doctor, "diagnose", fake.diagnose)
+    monkeypatch.setattr(sctune.doctor, "begin", lambda _host, _config: None)
     monkeypatch.setattr(sctune.host.choose, "open_host", fake.open_host)
     monkeypatch.setattr(sctune.config.load, "load", fake.load)
     monkeypatch.delenv("COLUMNS", raising=False)

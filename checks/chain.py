@@ -1,0 +1,111 @@
+"""VOLUME_CHAIN_BROKEN: an exported volume whose chain lacks a link, where nothing more telling says why."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+from sctune.check import Check, Look, Result, Unexamined, not_applicable
+from sctune.findings import Code, Finding, Risk, Severity, evidence
+from sctune.unavailable import Reason, Unavailable, need
+
+if TYPE_CHECKING:
+    from sctune.inventory import Inventory
+    from sctune.model.chain import Chain
+
+VOLUME_CHAIN_BROKEN = Code(
+    code="VOLUME_CHAIN_BROKEN",
+    severities=(Severity.CRITICAL,),
+    title="A link of an exported volume's chain is missing",
+    meaning="A target offers the volume to initiators, but one of the layers that should lie under it (backing file, loop device, "
+    "logical volume) is not there or cannot be matched to it. The evidence names the layer.",
+    why="Reads and writes of the guest that uses the volume fail or hang, or they reach something other than the volume's file, "
+    "and the next detach, snapshot or restart makes the data unreachable.",
+    thresholds="Any missing layer of an exported volume that a cloud made, seen in two looks half a second apart, and only where "
+    "no other warning about the same volume explains it.",
+    see=("losetup --list", "pvs -o pv_name,pv_uuid,vg_name", "lvs -a -o +devices", "tgtadm --lld iscsi --mode target --op show"),
+    remedy="Find out what took the layer away before anything is restarted; put it back from the bottom up: loop device, "
+    "volume group, target.",
+    risk=Risk.SAFE,
+    source="eucalyptus/eucalyptus, OverlayManager.java (exportVolume): file, loop device, VG and LV, target are made in this order",
+    confirm=True,
+    last_resort=True,
+)
+
+
+def run(look: Look) -> Result:
+    """Looks at every exported volume whose backend builds it on a file."""
+    inventory = look.inventory
+    chains = need(inventory.chains)
+    need(inventory.tgt)
+    exported = [chain for chain in chains.chains if chain.ours and chain.exports]
+    if not exported:
+        return not_applicable("no volume of a cloud is exported here")
+    blind = _blind(inventory)
+    findings: list[Finding] = []
+    for chain in exported:
+        layer = missing_layer(chain, blind)
+        if layer is not None:
+            findings.append(_finding(chain, *layer))
+    return Result(
+        examined=len(exported),
+        findings=tuple(findings),
+        unexamined=tuple(Unexamined.of(part) for part in blind.values()),
+    )
+
+
+def _blind(inventory: Inventory) -> dict[str, Unavailable]:
+    """The layers that could not be looked at, and why: nothing is missing where nobody looked."""
+    parts: dict[str, object] = {"lv": inventory.lvm, "loop": inventory.loops, "file": inventory.stores}
+    return {layer: part for layer, part in parts.items() if isinstance(part, Unavailable)}
+
+
+def missing_layer(chain: Chain, blind: dict[str, Unavailable]) -> tuple[str, str] | None:
+    """The topmost layer that is missing, and in words what was looked for; None for a whole chain."""
+    paths = [export.lun.backing_path for export in chain.exports]
+    if not any(path.startswith("/dev/") and not path.startswith("/dev/loop") for path in paths):
+        return None  # a file or a loop device served as it is: nothing else is meant to lie between
+    if chain.lv is None:
+        return None if "lv" in blind else ("logical volume", f"no LV behind {chain.exports[0].lun.backing_path}")
+    if chain.backend.name != "eucalyptus-overlay" or "loop" in blind or "lv" in blind:
+        return None
+    if not chain.loops:
+        where = ", ".join(pv.path for pv in chain.pvs) or "no physical volume that LVM can see"
+        return "loop device", f"{chain.lv.full_name} lies on {where}, not on a loop device"
+    if chain.file is None and "file" not in blind:
+        loop = chain.loops[0]
+        if not loop.deleted and isinstance(loop.backing, Unavailable) and loop.backing.reason is Reason.ABSENT:
+            return "backing file", f"/dev/{loop.name} says its file is {loop.backing_file}, and nothing has that name"
+    return None
+
+
+def _finding(chain: Chain, layer: str, seen: str) -> Finding:
+    export = chain.exports[0]
+    return VOLUME_CHAIN_BROKEN.found(
+        chain.subject,
+        f"{chain.id} is exported, but its {layer} is missing",
+        evidence(
+            source="sysfs, LVM report and tgtd joined",
+            layer=layer,
+            seen=seen,
+            target=export.target.iqn,
+            lun=export.lun.number,
+            sessions=len(export.nexuses),
+        ),
+        commands=(
+            "losetup --list",
+            "lvs -a -o +devices",
+            f"ls -l {shlex.quote(export.lun.backing_path)}",
+        ),
+    )
+
+
+CHECKS = (
+    Check(
+        name="volume-chain",
+        title="Chains of exported volumes",
+        codes=(VOLUME_CHAIN_BROKEN,),
+        needs=("chains", "tgt", "lvm", "loops", "stores"),
+        run=run,
+    ),
+)

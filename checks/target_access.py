@@ -1,0 +1,157 @@
+"""Who may log in to a target."""
+
+from __future__ import annotations
+
+from shlex import quote
+from typing import TYPE_CHECKING
+
+from sctune.check import Check, Result, Unexamined, not_applicable
+from sctune.findings import Code, Risk, Severity, evidence
+from sctune.tgt_process import tgtadm
+from sctune.unavailable import known, need
+
+if TYPE_CHECKING:
+    from ipaddress import IPv4Address, IPv6Address
+
+    from sctune.check import Look
+    from sctune.findings import Finding, Subject
+    from sctune.inventory import Inventory
+    from sctune.model.target import Target, TgtDaemon
+
+TARGET_OPEN_ACCESS = Code(
+    code="TARGET_OPEN_ACCESS",
+    severities=(Severity.WARNING, Severity.CRITICAL),
+    title="Anybody may log in to a target",
+    meaning="The target lets every address in (ACL ALL) and asks for no CHAP secret. tgt-admin binds ALL to every target of "
+    "targets.conf that has no initiator-address, also to one that has an initiator-name.",
+    why="Whoever reaches the portal can read and overwrite the volume, and can attach a disk that a guest uses and destroy its "
+    "file system without any ill will. On a public address it is a matter of hours until somebody finds it.",
+    thresholds="ACL ALL, no incoming CHAP account, and at least one disk: a warning; critical if a portal listens on a public "
+    "address (one that ipaddress calls global), where a wildcard portal means all addresses of this host. No finding where all "
+    "portals are bound to loopback: nobody else reaches them. A target without any ACL lets nobody in. Initiator names beside "
+    "ALL restrict nothing since tgt 1.0.83, and names are claimed, not proved. Firewalls are not seen.",
+    see=(
+        "tgtadm --lld iscsi --mode target --op show | grep -A9 'Account information'",
+        "tgtadm --lld iscsi --mode portal --op show",
+        "iscsiadm -m discovery -t sendtargets -p ADDRESS   # from a host that should not see it",
+    ),
+    remedy="Bind a CHAP account or the addresses that need the target, then take ALL away. Sessions that exist stay; an "
+    "initiator that is not allowed cannot log in again after its next interruption. Write the same to targets.conf where the "
+    "target is configured there.",
+    risk=Risk.DISRUPTIVE,
+    source="tgtadm(8); tgt usr/iscsi/target.c (ip_acl, iqn_acl), usr/iscsi/iscsid.c (login_start), usr/iscsi/chap.c; "
+    "tgt-admin(8), tried",
+)
+
+_EVERYBODY = frozenset({"ALL", "::/0", "[::]/0"})
+"""ACL entries that match every address. 0.0.0.0/0 is none: tgt's mask for /0 comes out as /32 (usr/iscsi/target.c)."""
+
+
+def access(look: Look) -> Result:
+    """Targets that let everybody in."""
+    inventory = look.inventory
+    tgt = need(inventory.tgt)
+    unexamined = tuple(Unexamined.of(item) for item in tgt.unanswered)
+    if not tgt.targets:
+        if unexamined:
+            return Result(examined=0, unexamined=unexamined)
+        return not_applicable("tgtd serves no target" if tgt.daemons else "no tgtd runs")
+    chains = need(inventory.chains)
+    addresses = known(inventory.addresses)
+    findings: list[Finding] = []
+    for daemon in tgt.daemons:
+        reach = reachable(daemon, addresses)
+        if reach == ():
+            continue
+        for target in daemon.targets:
+            if is_open(target):
+                findings.append(_open(inventory, daemon, target, reach, chains.subject_of_target(target)))
+    return Result(examined=len(tgt.targets), findings=tuple(findings), unexamined=unexamined)
+
+
+def is_open(target: Target) -> bool:
+    """Whether anybody may log in and finds a disk."""
+    return bool(target.disks) and not target.accounts and any(acl in _EVERYBODY for acl in target.acls)
+
+
+def reachable(daemon: TgtDaemon, addresses: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    """The addresses other than loopback on which a daemon's portals can be reached, wildcards replaced by the host's own.
+    (): loopback only. None: not known."""
+    if not daemon.portals:
+        return None
+    found: dict[str, None] = {}
+    for portal in daemon.portals:
+        address = _ip(portal.address)
+        if address is None or not (address.is_unspecified or address.is_loopback):
+            found[portal.address] = None
+        elif address.is_unspecified:
+            if addresses is None:
+                return None
+            own = ((text, _ip(text)) for text in addresses)
+            found.update((text, None) for text, ip in own if ip and ip.version == address.version and not ip.is_loopback)
+    return tuple(found)
+
+
+def public(reach: tuple[str, ...] | None) -> tuple[str, ...]:
+    """Those of the addresses that the whole Internet may reach."""
+    return tuple(text for text in reach or () if (address := _ip(text)) is not None and address.is_global)
+
+
+def _ip(text: str) -> IPv4Address | IPv6Address | None:
+    from ipaddress import ip_address
+
+    try:
+        return ip_address(text)
+    except ValueError:
+        return None
+
+
+def _open(inventory: Inventory, daemon: TgtDaemon, target: Target, reach: tuple[str, ...] | None, subject: Subject) -> Finding:
+    exposed = public(reach)
+    configuration = known(inventory.tgt_configuration)
+    file = next((item.file for item in (configuration.targets if configuration else ()) if item.iqn == target.iqn), "")
+    where = f"on the public address {exposed[0]}" if exposed else "from every address"
+    return TARGET_OPEN_ACCESS.found(
+        subject,
+        f"{target.iqn} lets anybody in {where}, without CHAP",
+        evidence(
+            acl=target.acls,
+            portals=tuple(_portal(p.address, p.port) for p in daemon.portals),
+            reachable_on=reach if reach is not None else "unknown",
+            tid=target.tid,
+            sessions=len(target.nexuses),
+            configured_in=file,
+            source=f"{tgtadm(target.control_port)} --op show --mode target, --mode portal",
+        ),
+        severity=Severity.CRITICAL if exposed else Severity.WARNING,
+        commands=tuple(_commands(daemon, target)),
+    )
+
+
+def _commands(daemon: TgtDaemon, target: Target) -> list[str]:
+    """CHAP where the cloud's account is there and merely not bound; else the addresses that are logged in now instead of ALL."""
+    command = tgtadm(target.control_port)
+    if _CLOUD_ACCOUNT in daemon.accounts:
+        return [f"{command} --mode account --op bind --tid {target.tid} --user {_CLOUD_ACCOUNT}"]
+    peers = sorted({connection.address for nexus in target.nexuses for connection in nexus.connections})
+    bind = [f"{command} --mode target --op bind --tid {target.tid} -I {quote(peer)}" for peer in peers]
+    unbind = [f"{command} --mode target --op unbind --tid {target.tid} -I {quote(acl)}" for acl in target.acls if acl in _EVERYBODY]
+    return bind + unbind
+
+
+_CLOUD_ACCOUNT = "eucalyptus"
+
+
+def _portal(address: str, port: int) -> str:
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+CHECKS: tuple[Check, ...] = (
+    Check(
+        name="target-access",
+        title="Targets let in whom they should",
+        codes=(TARGET_OPEN_ACCESS,),
+        needs=("tgt", "chains", "addresses", "tgt_configuration"),
+        run=access,
+    ),
+)
