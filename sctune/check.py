@@ -54,13 +54,15 @@ class Result:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
     """One check: a lower-case name with hyphens, a title for people, the codes it may find, the parts of the inventory it
-    reads (so that they can be fetched at the same time), and the function."""
+    reads (so that they can be fetched at the same time), and the function. `patience` tells how many seconds a state must last
+    before its codes marked `confirm` are said, where that is more than a moment."""
 
     name: str
     title: str
     codes: tuple[Code, ...]
     needs: tuple[str, ...]
     run: Callable[[Look], Result]
+    patience: Callable[[Config], float] | None = None
 
 
 def not_applicable(why: str) -> Result:

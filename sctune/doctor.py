@@ -6,32 +6,42 @@ tool's deadline runs at the same time.
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sctune.backends.choose import label
 from sctune.check import Check, Look, Result, Unexamined
+from sctune.findings import Finding, Subject
 from sctune.host.base import Source
 from sctune.inventory import Inventory
+from sctune.model.loop import LoopState
 from sctune.model.report import CheckResult, Report, Role, Status
 from sctune.unavailable import CannotLook, Reason, Unavailable, known
 from sctune.version import VERSION
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from sctune.config.model import Config
-    from sctune.findings import Code, Finding, Subject
-    from sctune.host.base import Host
+    from sctune.findings import Code, Severity
+    from sctune.host.base import Host, Process
 
 SECOND_LOOK_AFTER = 0.5
 """Seconds between a missing link and the second look: longer than udev takes to make a link or a cloud to finish a step."""
-NO_SECOND_LOOK_AFTER = 5.0
+LONGEST_PATIENCE = 10.0
+"""The doctor ends within 15 s, and the second look takes its time too."""
+NO_SECOND_LOOK_AFTER = 3.5
 """A first look that took this long met something that hangs; a second would pass the doctor's own deadline."""
 
 FIRST = ("lvm", "processes", "units", "tgt", "lvm_settings", "stores")
 """Parts that wait on something outside: they are started before those that only keep us busy."""
+JOINED = frozenset({"lvm", "loops", "stores", "dm", "block", "tgt", "sessions", "processes", "cloud"})
+"""What the chains are made of."""
+ALWAYS = frozenset({"chains", "processes"})
+"""What a report is headed with (roles, backends) is read from these, whichever checks are asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,14 +75,20 @@ def diagnose(
         from sctune.registry import load_checks
 
         checks = load_checks()
-    inventory = inventory or Inventory(host, config, strict=strict)
-    began = inventory.began
-    fetch(inventory, checks)
+    with _uncollected():
+        return _diagnose(inventory or Inventory(host, config, strict=strict), checks, strict=strict)
+
+
+def _diagnose(inventory: Inventory, checks: Sequence[Check], *, strict: bool) -> Report:
+    host, config, began = inventory.host, inventory.config, inventory.began
+    looks = [inventory]
+    fetch(inventory, checks, also=ALWAYS)
     judged = [_judge(check, Look(inventory=inventory, config=config), strict=strict) for check in checks]
     seconds = time.monotonic() - began
     if host.source is Source.LIVE and seconds < NO_SECOND_LOOK_AFTER:
-        judged = _confirm(judged, host, config, strict=strict)
+        judged = _confirm(judged, looks, strict=strict)
     findings = _settle(judged)
+    worst = _worst(findings)
     return Report(
         version=VERSION,
         identity=host.identity(),
@@ -81,17 +97,30 @@ def diagnose(
         backends=backends(inventory),
         started=host.clock().now,
         seconds=time.monotonic() - began,
-        checks=tuple(_outcome(item, findings) for item in judged),
+        checks=tuple(_outcome(item, worst.get(item.check.name)) for item in judged),
         findings=findings,
-        abandoned=abandoned(inventory),
+        abandoned=tuple(sorted({pid for look in looks for pid in abandoned(look)})),
     )
 
 
-def fetch(inventory: Inventory, checks: Iterable[Check]) -> None:
-    """Fetches what these checks read, what waits on others first."""
-    names = {name for check in checks for name in check.needs}
+@contextlib.contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without the cyclic garbage collector: records hold no cycles, and walking all of them again and again costs a third of
+    the time on a host with thousands of volumes."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
+
+
+def fetch(inventory: Inventory, checks: Iterable[Check], *, also: Iterable[str] = ()) -> None:
+    """Fetches what these checks read and what is named beside it, what waits on others first."""
+    names = {name for check in checks for name in check.needs}.union(also)
     if "chains" in names:
-        names |= {"lvm", "loops", "stores", "dm", "block", "tgt", "sessions", "processes", "cloud"}
+        names |= JOINED
     inventory.fetch([*(name for name in FIRST if name in names), *sorted(names - set(FIRST) - {"chains"})])
     if "chains" in names:
         inventory.fetch(["chains"])
@@ -102,10 +131,10 @@ def _judge(check: Check, look: Look, *, strict: bool) -> _Judged:
     result: Result | None = None
     unavailable: Unavailable | None = None
     try:
-        result = check.run(look)
+        result = _checked(check.run(look))
     except CannotLook as error:
         unavailable = error.unavailable
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         if strict:
             raise
         detail = f"defect in sctune, please report: {type(error).__name__}: {error}"
@@ -113,16 +142,33 @@ def _judge(check: Check, look: Look, *, strict: bool) -> _Judged:
     return _Judged(check=check, result=result, unavailable=unavailable, seconds=time.monotonic() - began)
 
 
-def _confirm(judged: list[_Judged], host: Host, config: Config, *, strict: bool) -> list[_Judged]:
-    """Looks once more at what seems missing and keeps what is still missing: hosts change while we look."""
-    doubtful = [item for item in judged if item.result and any(_wants_confirmation(item.check, f) for f in item.result.findings)]
-    if not doubtful:
-        return judged
-    time.sleep(SECOND_LOOK_AFTER)
-    again = Inventory(host, config, strict=strict)
-    fetch(again, [item.check for item in doubtful])
-    look = Look(inventory=again, config=config)
-    second = {item.check.name: _judge(item.check, look, strict=strict) for item in doubtful}
+def _checked(result: object) -> Result:
+    """What a check returned, if it is what checks return: a site's own check may return anything."""
+    if not isinstance(result, Result):
+        raise TypeError(f"the check returned {type(result).__name__}, not a Result")
+    for finding in result.findings:
+        if not (isinstance(finding, Finding) and isinstance(finding.subject, Subject)):
+            raise TypeError("the check returned something else than findings")
+    return result
+
+
+def _confirm(judged: list[_Judged], looks: list[Inventory], *, strict: bool) -> list[_Judged]:
+    """Looks once more at what seems missing and keeps what is still so: hosts change while we look. Most checks want a moment
+    between the looks; one that judges how long a state lasts says how long. Adds what it looked at to `looks`."""
+    inventory = looks[0]
+    waits: dict[float, list[_Judged]] = {}
+    for item in judged:
+        if item.result and any(_wants_confirmation(item.check, finding) for finding in item.result.findings):
+            patience = item.check.patience(inventory.config) if item.check.patience else SECOND_LOOK_AFTER
+            waits.setdefault(min(patience, LONGEST_PATIENCE), []).append(item)
+    second: dict[str, _Judged] = {}
+    for patience in sorted(waits):
+        time.sleep(max(0.0, inventory.began + patience - time.monotonic()) if patience > SECOND_LOOK_AFTER else patience)
+        again = Inventory(inventory.host, inventory.config, strict=strict)
+        looks.append(again)
+        fetch(again, [item.check for item in waits[patience]])
+        look = Look(inventory=again, config=again.config)
+        second |= {item.check.name: _judge(item.check, look, strict=strict) for item in waits[patience]}
     return [_merged(item, second[item.check.name]) if item.check.name in second else item for item in judged]
 
 
@@ -155,12 +201,19 @@ def _settle(judged: Iterable[_Judged]) -> tuple[Finding, ...]:
     return tuple(kept)
 
 
-def _outcome(item: _Judged, findings: Iterable[Finding]) -> CheckResult:
+def _worst(findings: Iterable[Finding]) -> dict[str, Severity]:
+    """The worst severity each check found. `findings` are sorted, worst first."""
+    worst: dict[str, Severity] = {}
+    for finding in findings:
+        worst.setdefault(finding.check, finding.severity)
+    return worst
+
+
+def _outcome(item: _Judged, worst: Severity | None) -> CheckResult:
     """The check's status: its worst finding; else unknown where anything could not be examined; else ok."""
     reason: str | None = None
     unexamined: tuple[Unexamined, ...] = ()
     examined = 0
-    worst = max((f.severity for f in findings if f.check == item.check.name), key=lambda s: s.rank, default=None)
     if item.unavailable is not None:
         reason = str(item.unavailable)
         if item.unavailable.reason is Reason.ABSENT:
@@ -195,12 +248,23 @@ def roles(inventory: Inventory) -> tuple[Role, ...]:
     found: list[Role] = []
     chains = known(inventory.chains)
     processes = known(inventory.processes)
-    names = {process.name for process in processes.eucalyptus} if processes else set()
-    if (chains and any(chain.ours for chain in chains.chains)) or "eucalyptus-cloud" in names:
+    components = {_component(process) for process in processes.eucalyptus} if processes else set()
+    if (chains and any(chain.ours for chain in chains.chains)) or "cloud" in components:
         found.append(Role.STORAGE_CONTROLLER)
-    if "eucalyptus-nc" in names:
+    if "nc" in components:
         found.append(Role.NODE_CONTROLLER)
     return tuple(found) or (Role.GENERIC,)
+
+
+def _component(process: Process) -> str:
+    """Which of Eucalyptus' components a process is: "cloud" (the JVM and what starts it), "nc" (a web server of its own
+    configuration), "" for another."""
+    # The kernel cuts names after 15 characters: eucalyptus-clou.
+    if process.name.startswith("eucalyptus-clou") or process.name == "java":
+        return "cloud"
+    if process.name == "eucalyptus-nc" or any(argument.endswith("httpd-nc.conf") for argument in process.argv):
+        return "nc"
+    return ""
 
 
 def backends(inventory: Inventory) -> tuple[str, ...]:
@@ -212,5 +276,19 @@ def backends(inventory: Inventory) -> tuple[str, ...]:
 
 def abandoned(inventory: Inventory) -> tuple[int, ...]:
     """The children that could not be killed during the look."""
-    answers = (part for part in inventory.parts.values() if isinstance(part, Unavailable))
-    return tuple(sorted({pid for answer in answers for pid in answer.pids}))
+    return tuple(sorted({pid for answer in _of_children(inventory) if isinstance(answer, Unavailable) for pid in answer.pids}))
+
+
+def _of_children(inventory: Inventory) -> Iterator[object]:
+    """Every answer that a child gave or owed: parts as a whole, and in them what is asked for a path or device at a time."""
+    parts = inventory.parts
+    yield from parts.values()
+    loops, stores, backings, dm = (parts.get(name) for name in ("loops", "stores", "backings", "dm"))
+    if isinstance(loops, LoopState):
+        yield from (loop.backing for loop in loops.devices)
+    if isinstance(stores, tuple):
+        yield from (answer for store in stores for answer in (store.files, store.space))
+    if isinstance(backings, tuple):
+        yield from (backing.stat for backing in backings)
+    if isinstance(dm, tuple):
+        yield from (device.targets for device in dm)

@@ -60,6 +60,8 @@ def whole_disk(node: str, device: tuple[int, int], by_name: Mapping[str, BlockDe
         for disk in (stem, stem[:-1] if stem.endswith("p") and stem[-2:-1].isdigit() else stem):
             if disk in by_name:
                 return by_name[disk]
+    if device[0] < 0:
+        return None  # only a path was known
     for block in by_name.values():
         first = block.device[1]
         if (

@@ -1,0 +1,36 @@
+"""What uses a loop device: stacked devices, mounts and targets. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sctune.model.block import BlockDevice
+    from sctune.model.chain import Chains
+    from sctune.model.loop import LoopDevice
+    from sctune.model.store import Mount
+
+
+def mount_points(loop: LoopDevice, mounts: Iterable[Mount]) -> tuple[str, ...]:
+    """Where the loop device or a partition of it is mounted. btrfs mounts have numbers of their own: their source tells."""
+    node = f"/dev/{loop.name}"
+    return tuple(
+        mount.point for mount in mounts if mount.device == loop.device or mount.source == node or _is_partition(mount.source, node)
+    )
+
+
+def _is_partition(source: str, node: str) -> bool:
+    return source.startswith(node + "p") and source[len(node) + 1 :].isdecimal()
+
+
+def users(loop: LoopDevice, *, block: Iterable[BlockDevice], mounts: Iterable[Mount], chains: Chains | None) -> tuple[str, ...]:
+    """In words, what is known to hold the loop device. () is no proof that nothing does: a process may have it open."""
+    found = [holder for device in block if device.name == loop.name for holder in device.holders]
+    found += [f"mounted on {point}" for point in mount_points(loop, mounts)]
+    chain = chains.by_loop.get(loop.name) if chains else None
+    for export in chain.exports if chain else ():
+        if export.lun.backing_path in (f"/dev/{loop.name}", loop.backing_file):
+            found.append(f"exported by {export.target.iqn}")
+    return tuple(found)
