@@ -57,7 +57,13 @@ def run(look: Look) -> Result:
 def _blind(inventory: Inventory) -> dict[str, Unavailable]:
     """The layers that could not be looked at, and why: nothing is missing where nobody looked."""
     parts: dict[str, object] = {"lv": inventory.lvm, "loop": inventory.loops, "file": inventory.stores}
-    return {layer: part for layer, part in parts.items() if isinstance(part, Unavailable)}
+    blind = {layer: part for layer, part in parts.items() if isinstance(part, Unavailable)}
+    lvm = inventory.lvm
+    if not isinstance(lvm, Unavailable) and lvm.excluded:
+        # Whatever LV a cloud keeps on such a disk is not in LVM's report, and is no less there.
+        detail = f"LVM was kept away from devices that may hang: {', '.join(lvm.excluded)}"
+        blind["lv"] = Unavailable(reason=Reason.TIMEOUT, what="logical volumes", detail=detail)
+    return blind
 
 
 def missing_layer(chain: Chain, blind: dict[str, Unavailable]) -> tuple[str, str] | None:

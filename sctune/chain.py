@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -157,7 +158,14 @@ class _Joiner:
         elif (told := self.read_file(loop.backing_file, FileRole.COW_STORE)) is not None:
             self.by_loop[loop.name] = self.volume(*told)
         elif not loop.read_only:
-            self.claim(self.draft(SubjectKind.LOOP, loop.backing_file, GENERIC, ours=False), loop)
+            self.loop_draft(loop)
+
+    def loop_draft(self, loop: LoopDevice) -> _Draft:
+        """The chain of a loop device that is nobody's volume. Several devices without a name (a path longer than a page) are
+        no one chain."""
+        draft = self.draft(SubjectKind.LOOP, loop.backing_file or f"/dev/{loop.name}", GENERIC, ours=False)
+        self.claim(draft, loop)
+        return draft
 
     def add_file(self, file: StoreFile) -> None:
         """A volume at rest is a file and nothing else."""
@@ -173,13 +181,14 @@ class _Joiner:
         if (lv := self.index.lv_behind(path, host)) is not None:
             draft = self.by_lv.get(lv.uuid)
         elif (loop := self.index.loop_behind(path, host)) is not None:
-            draft = self.by_loop.get(loop.name)
+            draft = self.by_loop.get(loop.name) or self.loop_draft(loop)
         elif (told := self.read_file(path, FileRole.VOLUME)) is not None:
             draft = self.volume(*told)
         if draft is None:
             draft = self.volume_on(self.index.loops_below(device_behind(path, host))) or self.volume_by_path(path)
         if draft is None:
             draft = self.draft(SubjectKind.LUN, f"{target.iqn}/{lun.number}", GENERIC, ours=False)
+            draft.file = self.index.file_by_path.get(path)
         draft.exports.append(Export(target=target, lun=lun))
         self.by_export[target.iqn, lun.number] = draft
 
@@ -196,7 +205,8 @@ class _Joiner:
         processes = known(self.inventory.processes)
         sessions: dict[str, list[IscsiSession]] = {}
         for session in known(self.inventory.sessions) or ():
-            sessions.setdefault(session.target, []).append(session)
+            if not _leads_away(session):
+                sessions.setdefault(session.target, []).append(session)
         disks: dict[int, list[BlockDevice]] = {}
         for device in self.index.block_by_name.values():
             if device.session is not None:
@@ -204,13 +214,14 @@ class _Joiner:
         copies = processes.copies if processes else ()
         chains = {key: self.chain(draft, sessions, disks, copies) for key, draft in self.drafts.items()}
         ordered = sorted(chains.values(), key=lambda chain: (not chain.ours, chain.id))
+        seen = Counter(chain.backend for chain in ordered if chain.ours) or Counter({GENERIC: 1})
 
         def of(draft: _Draft) -> Chain:
             return chains[draft.subject.kind, draft.id]
 
         return Chains(
             chains=tuple(ordered),
-            backends=tuple({(c.backend.name, c.backend.era): c.backend for c in ordered}.values()) or (GENERIC,),
+            backends=tuple(dict.fromkeys((*(backend for backend, _ in seen.most_common()), *(c.backend for c in ordered)))),
             by_loop={name: of(draft) for name, draft in self.by_loop.items()},
             by_lv={uuid: of(draft) for uuid, draft in self.by_lv.items()},
             by_export={key: of(draft) for key, draft in self.by_export.items()},
@@ -249,6 +260,11 @@ class _Joiner:
         )
 
 
+def _leads_away(session: IscsiSession) -> bool:
+    """Whether a session is known to end at another host, which may have a target of the same name."""
+    return bool(session.connections) and all(connection.local is False for connection in session.connections)
+
+
 def _status(dm: DmDevice | None) -> SnapshotStatus | None:
     """The snapshot's own status line; an LV of several segments still has one snapshot target."""
     targets = known(dm.targets) if dm is not None else None
@@ -257,7 +273,7 @@ def _status(dm: DmDevice | None) -> SnapshotStatus | None:
 
 def _copies_of(draft: _Draft, copies: tuple[Copy, ...]) -> tuple[Copy, ...]:
     """The running copies that read or write any part of the chain."""
-    paths = {f"/dev/{name}" for name in draft.loops}
+    paths = {path for loop in draft.loops.values() for path in (f"/dev/{loop.name}", loop.backing_file) if path}
     for lv in (draft.lv, *(snapshot.lv for snapshot in draft.snapshots)):
         if lv is not None:
             paths |= {lv.path, lv.dm_path}

@@ -22,6 +22,10 @@ GIB = 1 << 30
 FILE_SIZE = GIB + (4 << 20)
 STORE = "/var/lib/eucalyptus/volumes"
 STORE_DEVICE = (8 << 8) | 16
+LVM_VERSION = """  LVM version:     2.03.16(2) (2022-05-18)
+  Library version: 1.02.185 (2022-05-18)
+  Driver version:  4.47.0
+"""
 
 
 @dataclass
@@ -46,8 +50,11 @@ class SyntheticHost(FakeHost):
         return tuple(sorted(names)) if names else absent(path)
 
     def run(self, argv: Sequence[str], *, timeout: float) -> Completed | Unavailable:
-        if argv[:2] == ["lvm", "fullreport"] or tuple(argv[:2]) == ("lvm", "fullreport"):
+        command = tuple(argv[:2])
+        if command == ("lvm", "fullreport"):
             return Completed(argv=tuple(argv), status=0, stdout=self.lvm_report, stderr="", seconds=0.1)
+        if command == ("lvm", "version"):
+            return Completed(argv=tuple(argv), status=0, stdout=LVM_VERSION, stderr="", seconds=0.01)
         return super().run(argv, timeout=timeout)
 
 
@@ -91,6 +98,7 @@ def storage_controller(volumes: int) -> SyntheticHost:
     host_links: dict[str, str] = {}
     stats: dict[str, FileStat | Unavailable] = {
         "/dev/loop-control": FileStat(kind=FileKind.OTHER, size=0, allocated=0, device=5, inode=1, mtime=0.0),
+        STORE: FileStat(kind=FileKind.DIRECTORY, size=4096, allocated=4096, device=STORE_DEVICE, inode=2, mtime=1.7e9),
     }
     entries: list[FileEntry] = []
     status: list[str] = []
@@ -114,7 +122,11 @@ def storage_controller(volumes: int) -> SyntheticHost:
         folders={STORE: tuple(entries)},
         spaces={
             STORE: FilesystemSpace(
-                total=volumes * 4 * GIB, free=volumes * 3 * GIB, available=volumes * 3 * GIB, inodes=10**7, inodes_free=9 * 10**6
+                total=(volumes + 1) * 4 * GIB,
+                free=(volumes + 1) * 3 * GIB,
+                available=(volumes + 1) * 3 * GIB,
+                inodes=10**7,
+                inodes_free=9 * 10**6,
             )
         },
         table=(tgtd, cloud),
@@ -192,6 +204,7 @@ def _volume(
         f"{dm}/queue/nr_requests": "128\n",
         f"{dm}/queue/write_cache": "write back\n",
         f"{dm}/slaves/loop{number}": "",
+        f"/sys/dev/block/253:{number}/size": f"{GIB // 512}\n",
         f"/run/udev/data/b253:{number}": "I:200000000\n",
     }
     node = FileStat(

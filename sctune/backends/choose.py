@@ -28,7 +28,8 @@ def candidates(*, configured: str | None, cloud: Cloud | None, lvs: Iterable[Log
         return (GENERIC,)
     era = era_of(cloud.version) if cloud is not None else ""
     if not era:
-        old = any(EucalyptusOverlay(era=ERA_OLD).lv_name(lv.vg, lv.name, lv.tags).ours and lv.vg.startswith("vg-") for lv in lvs)
+        before = EucalyptusOverlay(era=ERA_OLD)
+        old = any(lv.vg.startswith("vg-") and before.lv_name(lv.vg, lv.name, lv.tags).ours for lv in lvs)
         era = ERA_OLD if old else ERA_33
     overlay, das = EucalyptusOverlay(era=era), EucalyptusDas(era=era)
     if configured == "eucalyptus-overlay":

@@ -96,11 +96,12 @@ class Chains:
     snapshot_subjects: Mapping[str, Subject]
 
     def subject_of_loop(self, loop: LoopDevice) -> Subject:
-        """The volume on this loop device, or the loop by its backing file (numbers do not last)."""
+        """The volume on this loop device, or the loop by its backing file (numbers do not last; a device whose file the kernel
+        cannot name has nothing else)."""
         chain = self.by_loop.get(loop.name)
         if chain is not None and chain.ours:
             return chain.subject
-        return Subject(kind=SubjectKind.LOOP, id=loop.backing_file)
+        return Subject(kind=SubjectKind.LOOP, id=loop.backing_file or f"/dev/{loop.name}")
 
     def subject_of_lv(self, lv: LogicalVolume) -> Subject:
         """The snapshot or volume this LV is, or VG/LV."""
