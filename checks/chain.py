@@ -10,8 +10,12 @@ from sctune.findings import Code, Finding, Risk, Severity, evidence
 from sctune.unavailable import Reason, Unavailable, need
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from sctune.inventory import Inventory
     from sctune.model.chain import Chain
+
+_ON_LOOPS = "eucalyptus-overlay"
 
 VOLUME_CHAIN_BROKEN = Code(
     code="VOLUME_CHAIN_BROKEN",
@@ -41,7 +45,7 @@ def run(look: Look) -> Result:
     exported = [chain for chain in chains.chains if chain.ours and chain.exports]
     if not exported:
         return not_applicable("no volume of a cloud is exported here")
-    blind = _blind(inventory)
+    blind = _blind(inventory, exported)
     findings: list[Finding] = []
     for chain in exported:
         layer = missing_layer(chain, blind)
@@ -54,16 +58,23 @@ def run(look: Look) -> Result:
     )
 
 
-def _blind(inventory: Inventory) -> dict[str, Unavailable]:
+def _blind(inventory: Inventory, exported: Iterable[Chain]) -> dict[str, Unavailable]:
     """The layers that could not be looked at, and why: nothing is missing where nobody looked."""
     parts: dict[str, object] = {"lv": inventory.lvm, "loop": inventory.loops, "file": inventory.stores}
     blind = {layer: part for layer, part in parts.items() if isinstance(part, Unavailable)}
     lvm = inventory.lvm
-    if not isinstance(lvm, Unavailable) and lvm.excluded:
-        # Whatever LV a cloud keeps on such a disk is not in LVM's report, and is no less there.
+    if not isinstance(lvm, Unavailable) and _may_be_hidden(exported, lvm.excluded):
         detail = f"LVM was kept away from devices that may hang: {', '.join(lvm.excluded)}"
         blind["lv"] = Unavailable(reason=Reason.TIMEOUT, what="logical volumes", detail=detail)
     return blind
+
+
+def _may_be_hidden(exported: Iterable[Chain], excluded: Iterable[str]) -> bool:
+    """Whether an LV that is not in LVM's report may lie on a device that LVM was kept away from: an overlay's LVs lie on loop
+    devices, others on any disk."""
+    loops = any(name.startswith("loop") for name in excluded)
+    disks = any(not name.startswith("loop") for name in excluded)
+    return loops or (disks and any(chain.lv is None and chain.backend.name != _ON_LOOPS for chain in exported))
 
 
 def missing_layer(chain: Chain, blind: dict[str, Unavailable]) -> tuple[str, str] | None:
@@ -73,7 +84,7 @@ def missing_layer(chain: Chain, blind: dict[str, Unavailable]) -> tuple[str, str
         return None  # a file or a loop device served as it is: nothing else is meant to lie between
     if chain.lv is None:
         return None if "lv" in blind else ("logical volume", f"no LV behind {chain.exports[0].lun.backing_path}")
-    if chain.backend.name != "eucalyptus-overlay" or "loop" in blind or "lv" in blind:
+    if chain.backend.name != _ON_LOOPS or "loop" in blind or "lv" in blind:
         return None
     if not chain.loops:
         where = ", ".join(pv.path for pv in chain.pvs) or "no physical volume that LVM can see"

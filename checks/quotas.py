@@ -22,6 +22,7 @@ from sctune.quota import (
     snapshots_used,
     volumes_used,
 )
+from sctune.serving import need_sight_of_volumes
 from sctune.unavailable import Reason, Unavailable, known, need
 
 if TYPE_CHECKING:
@@ -140,6 +141,7 @@ def run(look: Look) -> Result:
     chains = need(inventory.chains)
     ours = [chain for chain in chains.chains if chain.ours]
     if not ours:
+        need_sight_of_volumes(inventory)
         return not_applicable("no volume of a cloud on this host")
     cloud = known(inventory.cloud)
     in_force = limits(

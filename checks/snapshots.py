@@ -216,7 +216,7 @@ CHECKS = (
         name="lvm-snapshots",
         title="COW snapshots",
         codes=(FILLING, INVALID, MULTIPLE),
-        needs=("lvm", "dm", "chains", "loops", "processes", "lvm_settings"),
+        needs=("lvm", "dm", "chains", "loops", "processes"),
         run=_run,
     ),
 )

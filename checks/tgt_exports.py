@@ -8,6 +8,7 @@ from sctune.chain_state import Unexported, unexported
 from sctune.check import Check, Result, Unexamined, not_applicable
 from sctune.findings import Cause, Code, Risk, Severity, Subject, SubjectKind, evidence
 from sctune.model.units import duration_words
+from sctune.serving import need_sight_of_volumes
 from sctune.tgt_process import daemon_subject, port_of_socket
 from sctune.tgt_state import UNRESPONSIVE, demand, down, hanging
 from sctune.unavailable import Reason, Unavailable, known, need
@@ -66,6 +67,7 @@ def lost(look: Look) -> Result:
     tgt = inventory.tgt
     chains = [chain for chain in need(inventory.chains).chains if chain.ours and not chain.backend.persists_targets]
     if not chains:
+        need_sight_of_volumes(inventory)
         return not_applicable("no volume of a cloud lies here")
     states = {chain.subject: unexported(chain, tgt, inventory.processes) for chain in chains}
     cause = down(inventory)

@@ -253,7 +253,7 @@ CHECKS = (
         name="lvm-thin-pools",
         title="Thin pools",
         codes=(FILLING, BROKEN),
-        needs=("lvm", "dm", "chains", "lvm_settings"),
+        needs=("lvm", "dm", "chains"),
         run=_run,
     ),
 )

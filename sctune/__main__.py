@@ -24,9 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stdout.write(f"sctune {VERSION}\n")
             code = 0
         else:
-            from sctune.cli import run
-
-            code = run(chosen)
+            code = _run(chosen)
         sys.stdout.flush()
     except Exception as error:
         from sctune.failure import report_failure
@@ -36,7 +34,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from sctune.failure import report_failure
 
         return report_failure(error)
+    finally:
+        if "sctune.headstart" in sys.modules:
+            from sctune.headstart import abandon
+
+            abandon()
     return code
+
+
+def _run(chosen: list[str]) -> int:
+    if chosen[:1] == ["doctor"]:
+        from sctune.headstart import read_plain
+        from sctune.headstart import run as run_plain
+
+        plain = read_plain(chosen)
+        if plain is not None:
+            return run_plain(plain)
+    from sctune.cli import run
+
+    return run(chosen)
 
 
 if __name__ == "__main__":

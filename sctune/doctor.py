@@ -16,7 +16,7 @@ from sctune.backends.choose import label
 from sctune.check import Check, Look, Result, Unexamined
 from sctune.findings import Finding, Subject
 from sctune.host.base import Source
-from sctune.inventory import Inventory
+from sctune.inventory import FIRST, Inventory
 from sctune.model.loop import LoopState
 from sctune.model.report import CheckResult, Report, Role, Status
 from sctune.unavailable import CannotLook, Reason, Unavailable, known
@@ -36,8 +36,9 @@ LONGEST_PATIENCE = 10.0
 NO_SECOND_LOOK_AFTER = 3.5
 """A first look that took this long met something that hangs; a second would pass the doctor's own deadline."""
 
-FIRST = ("lvm", "processes", "units", "tgt", "lvm_settings", "stores")
-"""Parts that wait on something outside: they are started before those that only keep us busy."""
+WAITING = (*FIRST, "stores", "backings")
+"""Parts that wait on something outside. They get threads; all others only keep us busy, and would get in each other's way: a
+thread gives up the interpreter at each of thousands of short reads and gets it back when the others are done with it."""
 JOINED = frozenset({"lvm", "loops", "stores", "dm", "block", "tgt", "sessions", "processes", "cloud"})
 """What the chains are made of."""
 ALWAYS = frozenset({"chains", "processes"})
@@ -52,13 +53,6 @@ class _Judged:
     result: Result | None
     unavailable: Unavailable | None
     seconds: float
-
-
-def begin(host: Host, config: Config) -> Inventory:
-    """Starts the look: the answers that take longest are on their way while the checks are still being loaded."""
-    inventory = Inventory(host, config)
-    inventory.start(FIRST)
-    return inventory
 
 
 def diagnose(
@@ -121,7 +115,12 @@ def fetch(inventory: Inventory, checks: Iterable[Check], *, also: Iterable[str] 
     names = {name for check in checks for name in check.needs}.union(also)
     if "chains" in names:
         names |= JOINED
-    inventory.fetch([*(name for name in FIRST if name in names), *sorted(names - set(FIRST) - {"chains"})])
+    waiting = inventory.start(name for name in FIRST if name in names)
+    for name in sorted(names - {*WAITING, "chains"}):
+        getattr(inventory, name, None)  # a site's check may name what there is not
+    waiting += inventory.start(name for name in WAITING if name in names and name not in FIRST)
+    for thread in waiting:
+        thread.join()
     if "chains" in names:
         inventory.fetch(["chains"])
 

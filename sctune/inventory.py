@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+FIRST = ("lvm", "processes", "units", "tgt")
+"""Parts that wait on something outside this process from their first moment."""
+
 
 class Part(Generic[T]):
     """A lazily fetched part of the inventory: a property with a lock of its own, so that parts are fetched side by side
@@ -104,9 +107,9 @@ class Inventory:
     @Part
     def block(self) -> tuple[BlockDevice, ...] | Unavailable:
         """Whole block devices, loop and device-mapper included."""
-        from sctune.probes.block import probe
+        from sctune.probes.block import with_queues
 
-        return probe(self.host)
+        return with_queues(self.host, self.devices)
 
     @Part
     def disk_ids(self) -> Mapping[str, str] | Unavailable:
@@ -114,6 +117,13 @@ class Inventory:
         from sctune.probes.disk_ids import probe
 
         return probe(self.host)
+
+    @Part
+    def devices(self) -> tuple[BlockDevice, ...] | Unavailable:
+        """Whole block devices without what their queues say: what LVM has to be told before it is asked."""
+        from sctune.probes.block import outline
+
+        return outline(self.host)
 
     @Part
     def loops(self) -> LoopState | Unavailable:
@@ -148,7 +158,7 @@ class Inventory:
         """LVM's own view, from one read-only report."""
         from sctune.probes.lvm import probe
 
-        return probe(self.host, block=self.block, sessions=self.sessions)
+        return probe(self.host, block=self.devices, sessions=self.sessions)
 
     @Part
     def lvm_settings(self) -> LvmSettings | Unavailable:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sctune.unavailable import Reason, Unavailable, known
+from sctune.unavailable import CannotLook, Reason, Unavailable, known
 
 if TYPE_CHECKING:
     from sctune.inventory import Inventory
@@ -26,6 +26,17 @@ def serves_volumes(inventory: Inventory) -> bool | Unavailable:
     if _runs_tgtd(inventory):
         return True
     return False if tgt.reason is Reason.ABSENT else tgt
+
+
+def need_sight_of_volumes(inventory: Inventory) -> None:
+    """Raises `CannotLook` where a cloud is installed and what shows its volumes could not be asked: that none was seen is then
+    no proof that there is none."""
+    cloud = inventory.cloud
+    if isinstance(cloud, Unavailable) and cloud.reason is Reason.ABSENT:
+        return
+    for answer in (inventory.loops, inventory.lvm, inventory.stores):
+        if isinstance(answer, Unavailable) and answer.reason is not Reason.ABSENT:
+            raise CannotLook(answer)
 
 
 def _runs_tgtd(inventory: Inventory) -> bool:

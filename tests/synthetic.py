@@ -36,7 +36,8 @@ class SyntheticHost(FakeHost):
 
     def __post_init__(self) -> None:
         self.tree: dict[str, set[str]] = {}
-        for path in (*self.files, *self.links):
+        for file in (*self.files, *self.links):
+            path = file
             while path.count("/") > 1:
                 parent, _, name = path.rpartition("/")
                 names = self.tree.setdefault(parent, set())

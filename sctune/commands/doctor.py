@@ -31,18 +31,20 @@ def run_doctor(
 ) -> ExitCode:
     """Looks, judges, writes the report. What is wrong with the request is said before the host is looked at."""
     from sctune.config.load import load as load_config
-    from sctune.doctor import begin, diagnose
+    from sctune.doctor import diagnose
+    from sctune.headstart import begin, take
     from sctune.host.choose import open_host
     from sctune.registry import load as load_registry
 
     if names:
         choose(load_registry(), names)
     destination = Output(output)
-    config = load_config(config_path)
-    host = open_host(from_path, root)
+    inventory = take()
+    config = inventory.config if inventory else load_config(config_path)
+    host = inventory.host if inventory else open_host(from_path, root)
     try:
         # A whole run needs these answers whatever the checks are: they come while the checks are loaded.
-        inventory = None if names else begin(host, config)
+        inventory = inventory or (None if names else begin(host, config))
         registry = load_registry()
         report = diagnose(host, config, choose(registry, names), inventory=inventory)
     finally:

@@ -134,6 +134,7 @@ def _decode(data: bytes) -> tuple[tuple[tuple[Any, ...], ...], str | None, bool]
 def _nursery_main(control: socket.socket) -> None:
     """The nursery: reads requests, forks and kills. Never returns. It touches nothing that can block."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # ^C reaches the whole group; the parent decides what it means
+    _let_go(control.fileno())
     workers: set[int] = set()
     try:
         while True:
@@ -155,6 +156,19 @@ def _nursery_main(control: socket.socket) -> None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         os._exit(0)
+
+
+def _let_go(kept: int) -> None:
+    """Closes every descriptor that was inherited, but one. A worker that cannot be killed lives on after us: with our standard
+    output still in its hands, `sctune doctor | less` or a cron job would wait for its end."""
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(nowhere, descriptor)
+    with contextlib.suppress(OSError, ValueError):
+        for name in os.listdir("/proc/self/fd"):
+            if int(name) > 2 and int(name) != kept:
+                with contextlib.suppress(OSError):
+                    os.close(int(name))
 
 
 def _start(message: bytes, descriptor: int, control: socket.socket, workers: set[int]) -> int:

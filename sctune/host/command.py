@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import selectors
+import select
 import signal
 import subprocess
 import time
@@ -15,11 +15,21 @@ from sctune.host.base import Completed
 from sctune.unavailable import Reason, Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 TOOL_PATH = "/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin"
 OUTPUT_LIMIT = 256 * 1024 * 1024
 _KILL_GRACE = 0.5
+_OUTPUT_LOOK = 0.25
+
+
+_running: set[subprocess.Popen[bytes]] = set()
+
+
+def end_all() -> None:
+    """Kills what still runs: somebody gave up on the look before its answers came."""
+    for process in list(_running):
+        _end(process)
 
 
 def environment(path: str) -> dict[str, str]:
@@ -28,16 +38,22 @@ def environment(path: str) -> dict[str, str]:
     return {"PATH": path, "LC_ALL": "C.UTF-8", "LVM_SUPPRESS_FD_WARNINGS": "1", "LVM_SUPPRESS_SYSLOG": "1", "SYSTEMD_PAGER": ""}
 
 
-def run_command(argv: Sequence[str], *, timeout: float, path: str = TOOL_PATH) -> Completed | Unavailable:
+def run_command(
+    argv: Sequence[str], *, timeout: float, path: str = TOOL_PATH, started: Callable[[], object] = lambda: None
+) -> Completed | Unavailable:
     """Runs `argv` to its end or to the deadline. Any exit status is an answer; who asked judges it."""
     what = " ".join(argv)
     began = time.monotonic()
+    # Files in memory, not pipes: LVM writes each line by itself, and a reader that wakes five thousand times takes more of the
+    # machine than LVM does.
+    outputs = (os.memfd_create("stdout"), os.memfd_create("stderr"))
+    process: subprocess.Popen[bytes] | None = None
     try:
         process = subprocess.Popen(
             list(argv),
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stdout=outputs[0],
+            stderr=outputs[1],
             env=environment(path),
             cwd="/",
             start_new_session=True,
@@ -49,58 +65,79 @@ def run_command(argv: Sequence[str], *, timeout: float, path: str = TOOL_PATH) -
         return Unavailable(reason=Reason.DENIED, what=what, detail=error.strerror or "")
     except OSError as error:
         return Unavailable(reason=Reason.FAILED, what=what, detail=error.strerror or "")
-    outputs, complete = _gather(process, began + timeout)
+    finally:
+        if process is None:
+            for output in outputs:
+                os.close(output)
+    started()
+    _running.add(process)
+    try:
+        complete, too_much = _await_end(process, outputs, began + timeout)
+    finally:
+        _running.discard(process)
     if complete:
-        # Both pipes are closed: it is ending, unless it closed them and went on.
-        complete = _wait(process, max(0.0, began + timeout - time.monotonic()))
-    if complete:
+        stdout, stderr = (_content(output) for output in outputs)
         return Completed(
-            argv=tuple(argv),
-            status=process.returncode,
-            stdout=outputs[0].decode("utf-8", "surrogateescape"),
-            stderr=outputs[1].decode("utf-8", "surrogateescape"),
-            seconds=time.monotonic() - began,
+            argv=tuple(argv), status=process.returncode, stdout=stdout, stderr=stderr, seconds=time.monotonic() - began
         )
-    too_much = len(outputs[0]) + len(outputs[1]) > OUTPUT_LIMIT
     survivors = _end(process)
+    for output in outputs:
+        os.close(output)
     if too_much:
         return Unavailable(reason=Reason.FAILED, what=what, detail="printed more than 256 MiB", pids=survivors)
     return Unavailable(reason=Reason.TIMEOUT, what=what, detail=f"no answer in {timeout:g} s", pids=survivors)
 
 
-def _gather(process: subprocess.Popen[bytes], deadline: float) -> tuple[tuple[bytes, bytes], bool]:
-    """Both outputs until both are closed; False when the deadline or the limit came first."""
-    assert process.stdout is not None and process.stderr is not None  # noqa: S101
-    chunks: dict[int, list[bytes]] = {process.stdout.fileno(): [], process.stderr.fileno(): []}
-    order = tuple(chunks)
-    total = 0
-    complete = True
-    with selectors.DefaultSelector() as selector:
-        for stream in (process.stdout, process.stderr):
-            os.set_blocking(stream.fileno(), False)
-            selector.register(stream, selectors.EVENT_READ)
-        while selector.get_map():
-            patience = deadline - time.monotonic()
-            ready = selector.select(patience) if patience > 0 else []
-            if not ready:
-                complete = False
-                break
-            for key, _ in ready:
-                try:
-                    data = os.read(key.fd, 1 << 20)
-                except BlockingIOError:
-                    continue
-                if not data:
-                    selector.unregister(key.fileobj)
-                chunks[key.fd].append(data)
-                total += len(data)
-            if total > OUTPUT_LIMIT:
-                complete = False
-                break
-    result = (b"".join(chunks[order[0]]), b"".join(chunks[order[1]]))
-    process.stdout.close()
-    process.stderr.close()
-    return result, complete
+def _await_end(process: subprocess.Popen[bytes], outputs: tuple[int, int], deadline: float) -> tuple[bool, bool]:
+    """Waits for the process itself: (it ended, it printed too much). It is looked after four times a second."""
+    ended = _end_notice(process)
+    try:
+        while True:
+            patience = min(deadline - time.monotonic(), _OUTPUT_LOOK)
+            if patience <= 0:
+                return False, False
+            if ended is None:
+                if _wait(process, patience):
+                    return True, False
+            elif ended.poll(patience * 1000):
+                process.wait()
+                return True, False
+            if sum(os.fstat(output).st_size for output in outputs) > OUTPUT_LIMIT:
+                return False, True
+    finally:
+        if ended is not None:
+            ended.close()
+
+
+class _EndNotice:
+    """A poll on the process itself (pidfd_open(2), Linux 5.3): Popen.wait() with a deadline sleeps up to 50 ms too long."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._poll = select.poll()
+        self._poll.register(descriptor, select.POLLIN)
+
+    def poll(self, milliseconds: float) -> bool:
+        """Whether it ended within that time."""
+        return bool(self._poll.poll(milliseconds))
+
+    def close(self) -> None:
+        """Lets go of it."""
+        os.close(self._descriptor)
+
+
+def _end_notice(process: subprocess.Popen[bytes]) -> _EndNotice | None:
+    try:
+        return _EndNotice(os.pidfd_open(process.pid))
+    except OSError:
+        return None
+
+
+def _content(output: int) -> str:
+    """All that was written, and closes it."""
+    with open(output, "rb") as file:
+        file.seek(0)
+        return file.read().decode("utf-8", "surrogateescape")
 
 
 def _wait(process: subprocess.Popen[bytes], patience: float) -> bool:

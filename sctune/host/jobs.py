@@ -87,8 +87,12 @@ def device_mapper(query: str) -> Iterator[tuple[Any, ...]]:
 
 def processes(skip: Sequence[int]) -> Iterator[tuple[Any, ...]]:
     """First (pid,) before each process is touched, then its fields, so that the one that hangs is known. Kernel threads have
-    no arguments and are left out. (pid, ppid, name, state, argv, started, cpu seconds, uid, threads)."""
+    no arguments and are left out. Secrets never leave the child.
+    (pid, ppid, name, state, argv, started, cpu seconds, uid, threads)."""
+    os.nice(5)  # LVM answers later than this does, and everybody waits for LVM
     import psutil
+
+    from sctune.host.redact import redact_argv
 
     boot = psutil.boot_time()
     for pid in psutil.pids():
@@ -107,7 +111,7 @@ def processes(skip: Sequence[int]) -> Iterator[tuple[Any, ...]]:
                     ppid,
                     process.name(),
                     _STATES.get(process.status(), "?"),
-                    tuple(process.cmdline()),
+                    redact_argv(process.cmdline()),
                     process.create_time() - boot,
                     cpu.user + cpu.system,
                     process.uids().effective,

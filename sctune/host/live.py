@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 
 READ_LIMIT = 4 * 1024 * 1024
 _STALL = 2.0
+_TABLE_STALL = 5.0
+"""The first process is told when psutil has been loaded, which on a slow and busy machine takes seconds."""
 _STORE_BUDGET = 6.0
 _TGT_TIMEOUT = 3.0
 _TGT_SOCKETS = "/var/run/tgtd"
@@ -50,6 +54,7 @@ class LiveHost:
     def __init__(self, *, tool_path: str | None = None) -> None:
         self._nursery = Nursery()
         self._tool_path = tool_path
+        self.tool_started = threading.Event()
         names = os.uname()
         self._identity = HostIdentity(name=names.nodename, kernel=names.release, privileged=os.geteuid() == 0)
         self._clock = Clock(now=time.time(), boot=time.clock_gettime(time.CLOCK_BOOTTIME))
@@ -61,8 +66,12 @@ class LiveHost:
         self.close()
 
     def close(self) -> None:
-        """Ends the children that can be ended."""
+        """Ends the children that can be ended, and tools whose answer nobody waits for any more."""
         self._nursery.close()
+        if "sctune.host.command" in sys.modules:
+            from sctune.host.command import end_all
+
+            end_all()
 
     def identity(self) -> HostIdentity:
         """uname(2) and our effective uid."""
@@ -171,19 +180,17 @@ class LiveHost:
 
     def processes(self) -> tuple[Process, ...] | Unavailable:
         """The process table by psutil, in a child. A process whose arguments cannot be read is passed over by its pid."""
-        from sctune.host.redact import redact_argv
-
         skip: list[int] = []
         deadline = time.monotonic() + _STORE_BUDGET
         while True:
-            outcome = self._nursery.run("processes", tuple(skip), stall=_STALL, deadline=deadline)
+            outcome = self._nursery.run("processes", tuple(skip), stall=_TABLE_STALL, deadline=deadline)
             found = tuple(
                 Process(
                     pid=item[0],
                     ppid=item[1],
                     name=item[2],
                     state=item[3],
-                    argv=redact_argv(item[4]),
+                    argv=item[4],
                     started=item[5],
                     cpu_seconds=item[6],
                     uid=item[7],
@@ -214,7 +221,7 @@ class LiveHost:
         """Runs a tool."""
         from sctune.host.command import TOOL_PATH, run_command
 
-        return run_command(argv, timeout=timeout, path=self._tool_path or TOOL_PATH)
+        return run_command(argv, timeout=timeout, path=self._tool_path or TOOL_PATH, started=self.tool_started.set)
 
     def dm(self, query: DmQuery) -> str | Unavailable:
         """Asks device-mapper by ioctl in a child: a wedged suspend may hold the kernel's locks."""

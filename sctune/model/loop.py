@@ -15,7 +15,8 @@ class LoopDevice:
     """One attached loop device.
 
     `backing_file` is the normalised path without the kernel's " (deleted)" mark, which is `deleted`.
-    It is "" where the kernel cannot show it (longer than a page). `backing` is stat(2) of that path now: where the file was deleted it is absent, or another file of the same name.
+    It is "" where the kernel cannot show it (longer than a page). `backing` is stat(2) of that path now: where the file was
+    deleted it is absent, or another file of the same name.
     `size` and `offset` are in bytes; `sizelimit` 0 means "to the end of the file".
     """
 

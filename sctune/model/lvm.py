@@ -106,7 +106,6 @@ class LvmReport:
     read there could hang: what is on them, LVM calls missing.
     """
 
-    version: str
     physical_volumes: tuple[PhysicalVolume, ...]
     volume_groups: tuple[VolumeGroup, ...]
     logical_volumes: tuple[LogicalVolume, ...]

@@ -7,6 +7,7 @@ and bcache make both links at once, block/holder.c), and only such stacked devic
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sctune.model.block import BlockDevice, BlockKind
@@ -22,8 +23,9 @@ _UNSTACKED = frozenset({BlockKind.DISK, BlockKind.NVME, BlockKind.VIRTIO, BlockK
 _LOOP_MAJOR = 7
 
 
-def probe(host: Host) -> tuple[BlockDevice, ...] | Unavailable:
-    """All whole block devices in /sys/block, idle loop devices (size 0) included, sorted by name.
+def outline(host: Host) -> tuple[BlockDevice, ...] | Unavailable:
+    """All whole block devices in /sys/block, idle loop devices (size 0) included, sorted by name. Their
+    queue folders are not read: what those say is None.
 
     A device that vanishes between the listing and its reading is not there.
     """
@@ -43,6 +45,19 @@ def probe(host: Host) -> tuple[BlockDevice, ...] | Unavailable:
         if device is not None:
             devices.append(device)
     return tuple(devices)
+
+
+def probe(host: Host) -> tuple[BlockDevice, ...] | Unavailable:
+    """All whole block devices with what their queues say."""
+    return with_queues(host, outline(host))
+
+
+def with_queues(host: Host, devices: tuple[BlockDevice, ...] | Unavailable) -> tuple[BlockDevice, ...] | Unavailable:
+    """The same devices with what their queue folders say. Hundreds of idle loop devices may exist, and their queues say
+    nothing about anything."""
+    if isinstance(devices, Unavailable):
+        return devices
+    return tuple(device if device.kind is BlockKind.LOOP and device.size == 0 else _with_queue(host, device) for device in devices)
 
 
 def kind_of(name: str) -> BlockKind:
@@ -93,44 +108,12 @@ def _read_device(host: Host, name: str, slaves: tuple[str, ...], holders: tuple[
         device = _device_number(host.read(f"{folder}/dev"))
     if device is None:
         return None
-    if kind is BlockKind.LOOP and size == 0:
-        return _idle(name, device)
-    queue = f"{folder}/queue"
-    scheduler, schedulers = parse_scheduler(host.read(f"{queue}/scheduler"))
-    rotational = _number(host.read(f"{queue}/rotational"))
-    read_ahead = _number(host.read(f"{queue}/read_ahead_kb"))
-    physical = kind in (BlockKind.DISK, BlockKind.NVME)
     session, lun = _iscsi_address(host, folder) if kind is BlockKind.DISK else (None, None)
     return BlockDevice(
         name=name,
         kind=kind,
         device=device,
         size=size * SECTOR,
-        read_only=_number(host.read(f"{folder}/ro")) == 1,
-        removable=kind in (BlockKind.DISK, BlockKind.OTHER) and _number(host.read(f"{folder}/removable")) == 1,
-        rotational=None if rotational is None else rotational == 1,
-        scheduler=scheduler,
-        schedulers=schedulers,
-        read_ahead=None if read_ahead is None else read_ahead * KIB,
-        nr_requests=_number(host.read(f"{queue}/nr_requests")),
-        write_cache=_word(host.read(f"{queue}/write_cache")),
-        logical_block_size=_number(host.read(f"{queue}/logical_block_size")),
-        slaves=slaves,
-        holders=holders,
-        model=_word(host.read(f"{folder}/device/model")) if physical else None,
-        session=session,
-        target_lun=lun,
-        device_state=_word(host.read(f"{folder}/device/state")) if kind is BlockKind.DISK else None,
-    )
-
-
-def _idle(name: str, device: tuple[int, int]) -> BlockDevice:
-    """A loop device without a file: hundreds may exist, and their queues say nothing about anything."""
-    return BlockDevice(
-        name=name,
-        kind=BlockKind.LOOP,
-        device=device,
-        size=0,
         read_only=False,
         removable=False,
         rotational=None,
@@ -140,8 +123,37 @@ def _idle(name: str, device: tuple[int, int]) -> BlockDevice:
         nr_requests=None,
         write_cache=None,
         logical_block_size=None,
-        slaves=(),
-        holders=(),
+        slaves=slaves,
+        holders=holders,
+        session=session,
+        target_lun=lun,
+        device_state=_word(host.read(f"{folder}/device/state")) if kind is BlockKind.DISK else None,
+    )
+
+
+def _with_queue(host: Host, plain: BlockDevice) -> BlockDevice:
+    """The device with what its queue folder says. Of a loop device only the scheduler is anybody's choice: the rest it has
+    from its file, and the loop probe reads what matters."""
+    folder, kind = f"/sys/block/{plain.name}", plain.kind
+    queue = f"{folder}/queue"
+    scheduler, schedulers = parse_scheduler(host.read(f"{queue}/scheduler"))
+    if kind is BlockKind.LOOP:
+        return replace(plain, scheduler=scheduler, schedulers=schedulers)
+    rotational = _number(host.read(f"{queue}/rotational"))
+    read_ahead = _number(host.read(f"{queue}/read_ahead_kb"))
+    physical = kind in (BlockKind.DISK, BlockKind.NVME)
+    return replace(
+        plain,
+        read_only=_number(host.read(f"{folder}/ro")) == 1,
+        removable=kind in (BlockKind.DISK, BlockKind.OTHER) and _number(host.read(f"{folder}/removable")) == 1,
+        rotational=None if rotational is None else rotational == 1,
+        scheduler=scheduler,
+        schedulers=schedulers,
+        read_ahead=None if read_ahead is None else read_ahead * KIB,
+        nr_requests=_number(host.read(f"{queue}/nr_requests")),
+        write_cache=_word(host.read(f"{queue}/write_cache")),
+        logical_block_size=_number(host.read(f"{queue}/logical_block_size")),
+        model=_word(host.read(f"{folder}/device/model")) if physical else None,
     )
 
 

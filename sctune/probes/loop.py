@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _DELETED = " (deleted)"
 _MODULE = "/sys/module/loop/parameters"
+_ATTEMPTS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +52,7 @@ def probe(host: Host) -> LoopState | Unavailable:
     control = _has_control(host)
     if not numbers and not control and isinstance(host.list("/sys/module/loop"), Unavailable):
         return Unavailable(reason=Reason.ABSENT, what="loop devices", detail="the kernel has no loop driver loaded")
-    found = [_read_device(host, number) for number in numbers]
+    found = [_steady(host, number) for number in numbers]
     attached = [item for item in found if isinstance(item, _Attached)]
     refused = next((item for item in found if isinstance(item, Unavailable)), None)
     if refused is not None:
@@ -71,6 +72,19 @@ def _has_control(host: Host) -> bool:
     if not isinstance(host.read("/sys/class/misc/loop-control/dev"), Unavailable):
         return True
     return not isinstance(host.stat("/dev/loop-control"), Unavailable)
+
+
+def _steady(host: Host, number: int) -> _Attached | Unavailable | None:
+    """One device, read again where what was read may be half of what it was and half of what it became: attributes that are
+    missing, or a size of nothing, are what a device shows that is being detached or attached at this moment."""
+    for _ in range(_ATTEMPTS):
+        found = _read_device(host, number)
+        if isinstance(found, _Attached):
+            if found.size > 0 or host.read(f"/sys/block/loop{number}/loop/backing_file") == found.text:
+                break
+        elif found is None or found.reason is not Reason.MALFORMED:
+            break
+    return found
 
 
 def _read_device(host: Host, number: int) -> _Attached | Unavailable | None:

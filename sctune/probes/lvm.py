@@ -100,16 +100,13 @@ def probe(
     """The report. Absent without the lvm command, denied to ordinary users, timeout (with the processes that could not be
     killed) where it does not end within 8 s."""
     began = time.monotonic()
-    version = _version(host)
-    if isinstance(version, Unavailable):
-        return version
     if not host.identity().privileged:
-        return Unavailable(reason=Reason.DENIED, what=_WHAT, detail="LVM reads devices, which root alone may")
+        return _refused(host)
     left_out = _left_out(host, block, sessions)
     first = _ask(host, _question(host, block, sessions, left_out), DEADLINE)
     if isinstance(first, Unavailable):
         return first
-    report = _report(first, version, left_out)
+    report = _report(first, left_out)
     remaining = DEADLINE - (time.monotonic() - began)
     if remaining < 1.0 or not _looks_torn(host, first, block, left_out):
         return report
@@ -117,25 +114,15 @@ def probe(
     if isinstance(second, Unavailable):
         # A second question that hangs is as much a sign as a first one; another failure leaves what the first one said.
         return second if second.reason is Reason.TIMEOUT else report
-    return _report(second, version, left_out) if second.tables.seqnos != first.tables.seqnos else report
+    return _report(second, left_out) if second.tables.seqnos != first.tables.seqnos else report
 
 
-def _version(host: Host) -> str | Unavailable:
+def _refused(host: Host) -> Unavailable:
+    """What an ordinary user is told: whether there is an LVM to be asked at all."""
     completed = host.run(("lvm", "version"), timeout=_VERSION_DEADLINE)
-    if isinstance(completed, Unavailable):
-        if completed.reason is Reason.ABSENT or completed.reason is Reason.NOT_COLLECTED:
-            return replace(completed, what=_WHAT)
-        return ""
-    return parse_version(completed.stdout)
-
-
-def parse_version(text: str) -> str:
-    """`2.03.16(2) (2022-05-18)` of `lvm version`; "" where it is not told."""
-    for line in text.split("\n"):
-        name, colon, value = line.partition(":")
-        if colon and name.strip() == "LVM version":
-            return value.strip()
-    return ""
+    if isinstance(completed, Unavailable) and completed.reason in (Reason.ABSENT, Reason.NOT_COLLECTED):
+        return replace(completed, what=_WHAT)
+    return Unavailable(reason=Reason.DENIED, what=_WHAT, detail="LVM reads devices, which root alone may")
 
 
 def _left_out(
@@ -215,10 +202,9 @@ def _read(completed: Completed, question: Question) -> _Answer | Unavailable:
     return _Answer(tables=tables, messages=lvm_messages.parse(completed.stderr), completed=completed, question=question)
 
 
-def _report(answer: _Answer, version: str, left_out: frozenset[str]) -> LvmReport:
+def _report(answer: _Answer, left_out: frozenset[str]) -> LvmReport:
     tables, messages = answer.tables, answer.messages
     return LvmReport(
-        version=version,
         physical_volumes=tuple(_with_last_path(pv, messages.last_paths) for pv in tables.physical_volumes),
         volume_groups=tables.volume_groups,
         logical_volumes=tables.logical_volumes,

@@ -36,7 +36,6 @@ def recorded_report(state: str) -> LvmReport:
     stderr = folder / "lvm-fullreport-readonly.stderr"
     messages = lvm_messages.parse(stderr.read_text() if stderr.exists() else "")
     return LvmReport(
-        version="2.03.16(2) (2022-05-18)",
         physical_volumes=tuple(
             replace(pv, last_path=messages.last_paths[pv.uuid]) if pv.uuid in messages.last_paths else pv
             for pv in tables.physical_volumes
@@ -215,7 +214,6 @@ def snapshot(name: str, origin: str = "root", *, attr: str = "swi-a-s---", **fac
 def report(*lvs: LogicalVolume, vgs: tuple[VolumeGroup, ...] | None = None, **facts: object) -> LvmReport:
     """A report with these LVs."""
     fields: dict[str, object] = {
-        "version": "2.03.16",
         "physical_volumes": (pv("PV0"),),
         "volume_groups": (vg(),) if vgs is None else vgs,
         "logical_volumes": lvs,

@@ -26,7 +26,7 @@ def test_healthy_host_of_the_test_machine() -> None:
     assert found["loop0"].holders == ("dm-2",)
     assert (origin.scheduler, origin.schedulers) == (None, ())
     assert (found["loop0"].scheduler, found["loop0"].schedulers) == ("none", ("none", "mq-deadline"))
-    assert (found["loop0"].read_ahead, found["loop0"].rotational) == (131072, True)
+    assert (origin.read_ahead, origin.rotational) == (131072, True)
     assert (found["vda"].kind, found["vda"].device) == (BlockKind.VIRTIO, (254, 0))
 
 

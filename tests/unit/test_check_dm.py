@@ -33,9 +33,7 @@ def the_lv() -> LogicalVolume:
 
 
 def report(*lvs: LogicalVolume) -> LvmReport:
-    return LvmReport(
-        version="", physical_volumes=(), volume_groups=(), logical_volumes=lvs, duplicates=(), warnings=(), seconds=0.1
-    )
+    return LvmReport(physical_volumes=(), volume_groups=(), logical_volumes=lvs, duplicates=(), warnings=(), seconds=0.1)
 
 
 def test_running_lvs() -> None:

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 (BACKING,) = BACKING_CHECKS
 LEAKED, DETACH = LEAK_CHECKS
 (BUFFERED,) = DIRECT_IO_CHECKS
-NO_LVM = LvmReport(version="", physical_volumes=(), volume_groups=(), logical_volumes=(), duplicates=(), warnings=(), seconds=0.0)
+NO_LVM = LvmReport(physical_volumes=(), volume_groups=(), logical_volumes=(), duplicates=(), warnings=(), seconds=0.0)
 
 
 # LOOP_LIMIT_NEAR

@@ -41,9 +41,15 @@ def whoami() -> Iterator[tuple[Any, ...]]:
     time.sleep(60)
 
 
+def descriptors() -> Iterator[tuple[Any, ...]]:
+    for name in os.listdir("/proc/self/fd"):
+        if os.path.lexists(f"/proc/self/fd/{name}"):
+            yield (int(name), os.readlink(f"/proc/self/fd/{name}"))
+
+
 @pytest.fixture
 def nursery(monkeypatch: pytest.MonkeyPatch) -> Iterator[Nursery]:
-    for job in (hang, crash, die, whoami):
+    for job in (hang, crash, die, whoami, descriptors):
         monkeypatch.setitem(jobs.JOBS, job.__name__, job)
     made = Nursery()
     yield made
@@ -115,23 +121,32 @@ def test_a_nursery_that_is_gone_does_not_hang(nursery: Nursery) -> None:
     assert outcome.error
 
 
-def test_nothing_is_left_when_the_parent_is_killed() -> None:
+def test_nothing_is_left_when_the_parent_is_killed(tmp_path: Path) -> None:
     script = (
         "import os, sys, time\n"
         "from sctune.host import jobs\n"
         "from sctune.host.children import Nursery\n"
         "def whoami():\n"
         "    yield (os.getpid(),)\n"
-        "    print(os.getpid(), flush=True)\n"
+        "    with open(sys.argv[1], 'w') as file:\n"
+        "        print(os.getpid(), file=file)\n"
+        "    os.rename(sys.argv[1], sys.argv[1] + '.done')\n"
         "    time.sleep(60)\n"
         "jobs.JOBS['whoami'] = whoami\n"
         "n = Nursery()\n"
         "print(n._pid, flush=True)\n"
         "n.run('whoami', stall=30, deadline=time.monotonic() + 30)\n"
     )
-    parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    told = tmp_path / "pid"
+    parent = subprocess.Popen([sys.executable, "-c", script, str(told)], stdout=subprocess.PIPE, text=True)
     assert parent.stdout is not None
-    pids = [int(parent.stdout.readline()), int(parent.stdout.readline())]
+    pids = [int(parent.stdout.readline())]
+    written = tmp_path / "pid.done"
+    end = time.monotonic() + 10
+    while not written.exists():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    pids.append(int(written.read_text()))
     parent.kill()
     parent.wait()
     parent.stdout.close()
@@ -139,6 +154,14 @@ def test_nothing_is_left_when_the_parent_is_killed() -> None:
     while time.monotonic() < end and any(map(alive, pids)):
         time.sleep(0.05)
     assert not any(map(alive, pids))
+
+
+def test_a_worker_holds_nothing_of_ours(nursery: Nursery) -> None:
+    """One that cannot be killed would keep our standard output open, and who reads it would wait for its end."""
+    outcome = nursery.run("descriptors", stall=2, deadline=soon())
+    held = dict(outcome.items)
+    assert [held.pop(number) for number in (0, 1, 2)] == ["/dev/null"] * 3
+    assert all(target.startswith(("socket:", "/dev/null", "/proc/")) for target in held.values()), held
 
 
 def alive(pid: int) -> bool:

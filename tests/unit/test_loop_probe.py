@@ -122,6 +122,39 @@ def test_a_device_that_disappears_while_it_is_read_is_no_error() -> None:
     assert state(host).devices == ()
 
 
+class Passing(FakeHost):
+    """sysfs while a device is being detached or attached: the first `seen` answers for a path come one after another, then
+    what `files` say."""
+
+    def __init__(self, seen: dict[str, list[str | Unavailable]]) -> None:
+        super().__init__()
+        self.seen = {f"/sys/block/{path}": answers for path, answers in seen.items()}
+
+    def read(self, path: str) -> str | Unavailable:
+        return self.seen[path].pop(0) if self.seen.get(path) else super().read(path)
+
+
+GONE = Unavailable(reason=Reason.ABSENT, what="gone")
+
+
+@pytest.mark.parametrize("attribute", ["loop/sizelimit", "loop/autoclear", "size", "ro"])
+def test_a_device_that_is_attached_again_while_it_is_read_is_read_again(attribute: str) -> None:
+    """The attribute is missing for a moment, and then all are there: it was another file's device in between."""
+    host = attach(attach(Passing({f"loop0/{attribute}": [GONE]}), 0, "/store/a\n"), 1, "/store/b\n")
+    assert [d.backing_file for d in state(host).devices] == ["/store/a", "/store/b"]
+
+
+def test_a_device_without_size_that_has_let_go_of_its_file_is_not_there() -> None:
+    """drivers/block/loop.c, __loop_clr_fd: offset and size are zeroed before the folder in sysfs goes away."""
+    host = attach(attach(Passing({"loop0/size": ["0\n", "0\n"], "loop0/loop/backing_file": ["/store/a\n", ""]}), 0, ""), 1, "/b\n")
+    assert [d.backing_file for d in state(host).devices] == ["/b"]
+
+
+def test_a_device_on_an_empty_file_is_there() -> None:
+    (found,) = state(attach(FakeHost(), 0, "/store/empty\n", size="0\n")).devices
+    assert found.size == 0
+
+
 def test_a_path_longer_than_a_page_is_an_attached_device_without_a_name() -> None:
     host = attach(FakeHost(), 0, "")
     host.files["/sys/block/loop0/loop/backing_file"] = Unavailable(

@@ -1,11 +1,13 @@
 """Runs inside the test machine as process 1: takes shell commands from the host over a virtio port and answers what they did.
 
-Standard library only and few modules of it: emulated Python starts slowly. A request is one line of JSON, ``{"command": str, "deadline": seconds}``;
-so is the answer, ``{"status": int | null, "stdout": base64, "stderr": base64}``, where a null status says that the deadline passed and the
-process group was killed. Output goes to memory files, not pipes: a daemon that keeps its starter's output open then holds nothing up.
+Standard library only and few modules of it: emulated Python starts slowly. A request is one line of JSON, ``{"command": str,
+"deadline": seconds}``; so is the answer, ``{"status": int | null, "stdout": base64, "stderr": base64}``, where a null status says
+that the deadline passed and the process group was killed. Output goes to memory files, not pipes: a daemon that keeps its starter's
+output open then holds nothing up.
 """
 
 import binascii
+import contextlib
 import json
 import os
 import select
@@ -45,6 +47,12 @@ def reap(statuses: dict[int, int]) -> None:
         statuses[pid] = os.waitstatus_to_exitcode(status)
 
 
+def drain(wakeup: int) -> None:
+    """Take what signals wrote. Nothing may be left to take: a wait in between took it."""
+    with contextlib.suppress(BlockingIOError):
+        os.read(wakeup, 4096)
+
+
 def start(command: str, out: int, err: int) -> int:
     """Start *command* in a session of its own, so that its process group can be killed as one."""
     nothing = os.open("/dev/null", os.O_RDONLY)
@@ -72,7 +80,7 @@ def wait(pid: int, deadline: float, wakeup: int) -> int | None:
             os.killpg(pid, signal.SIGKILL)
             continue
         if select.select([wakeup], [], [], left)[0]:
-            os.read(wakeup, 4096)
+            drain(wakeup)
 
 
 def contents(memory: int) -> str:
@@ -91,12 +99,12 @@ def serve(port: int, wakeup: int) -> None:
     while True:
         for ready, _ in poll.poll():
             if ready == wakeup:
-                os.read(wakeup, 4096)
+                drain(wakeup)
                 reap({})
                 continue
             chunk = os.read(port, 65536)
             if not chunk:
-                time.sleep(0.05)  # the host's end is not open yet
+                raise SystemExit("the harness is gone")  # the end of process 1 is a panic, and that the end of QEMU
             pending += chunk
             while b"\n" in pending:
                 line, _, pending = pending.partition(b"\n")

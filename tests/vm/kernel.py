@@ -1,7 +1,7 @@
 """Debian's stock kernel for the test machine: fetched, unpacked into a cache, never installed on the host.
 
-The cache is ``$XDG_CACHE_HOME/sctune-vm`` (``~/.cache/sctune-vm``), one folder a kernel package, about 400 MB. A folder appears under
-its final name only when it is complete, so that two runs at once, or one that is interrupted, leave no half of a kernel behind.
+The cache is ``$XDG_CACHE_HOME/sctune-vm`` (``~/.cache/sctune-vm``), one folder a kernel package, about 460 MB. A folder appears
+under its final name only when it is complete, so that two runs at once, or an interrupted one, leave no half of a kernel behind.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 META_PACKAGE = "linux-image-amd64"
+# An ordinary user's PATH lacks the folders of depmod, mke2fs, tgtd and lvm.
+PATH = os.environ.get("PATH", "/usr/bin:/bin") + ":/usr/local/sbin:/usr/sbin:/sbin"
 XZ_MAGIC = b"\xfd7zXZ\x00"
 CPIO_REGULAR = 0o100000
 CPIO_FOLDER = 0o040000
@@ -24,8 +26,8 @@ CONSOLE = (5, 1)
 BOOT_MODULES = ("virtio_pci", "virtio_console", "9p", "9pnet_virtio", "overlay")
 
 
-class KernelUnavailable(RuntimeError):
-    """The kernel, or a tool that prepares it, cannot be had here; the message says which and how to get it."""
+class MachineUnavailable(RuntimeError):
+    """The kernel, or a program that the machine needs, cannot be had here; the message says which and how to get it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,15 +44,30 @@ class Kernel:
         return self.root / "lib/modules" / self.release
 
 
-def _tool(argv: list[str], *, cwd: Path | None = None, timeout: float = 300.0) -> str:
+def find_program(name: str, package: str) -> str:
+    """The path of a program of this host.
+
+    :param package: Debian's package that brings it.
+    :raises MachineUnavailable: it is not installed.
+    """
+    path = shutil.which(name, path=PATH)
+    if path is None:
+        raise MachineUnavailable(f"{name} is not installed: install {package}")
+    return path
+
+
+def run_program(argv: list[str], *, package: str, cwd: Path | None = None, timeout: float = 300.0) -> str:
+    """Standard output of a program of this host, which must succeed.
+
+    :raises MachineUnavailable: it is not installed, failed, or did not end in *timeout* seconds.
+    """
+    argv = [find_program(argv[0], package), *argv[1:]]
     try:
         done = subprocess.run(argv, cwd=cwd, timeout=timeout, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
-    except FileNotFoundError as error:
-        raise KernelUnavailable(f"{argv[0]} is not installed") from error
     except subprocess.TimeoutExpired as error:
-        raise KernelUnavailable(f"{' '.join(argv)}: no answer in {timeout:.0f} s") from error
+        raise MachineUnavailable(f"{' '.join(argv)}: no answer in {timeout:.0f} s") from error
     if done.returncode != 0:
-        raise KernelUnavailable(f"{' '.join(argv)}: exit status {done.returncode}: {done.stderr.strip()[-400:]}")
+        raise MachineUnavailable(f"{' '.join(argv)}: exit status {done.returncode}: {done.stderr.strip()[-400:]}")
     return done.stdout
 
 
@@ -62,11 +79,11 @@ def cache_folder() -> Path:
 
 def _package() -> str:
     """The kernel package that Debian's meta package depends on today."""
-    for line in _tool(["apt-cache", "depends", META_PACKAGE]).splitlines():
+    for line in run_program(["apt-cache", "depends", META_PACKAGE], package="apt").splitlines():
         found = re.fullmatch(r"\s*Depends:\s+(linux-image-\d\S*)", line)
         if found is not None:
             return found[1]
-    raise KernelUnavailable(f"{META_PACKAGE} is in no package list of this machine: run apt-get update")
+    raise MachineUnavailable(f"{META_PACKAGE} is in no package list of this machine: run apt-get update")
 
 
 def obtain() -> Kernel:
@@ -76,7 +93,7 @@ def obtain() -> Kernel:
     """
     try:
         name = _package()
-    except KernelUnavailable:
+    except MachineUnavailable:
         kept = sorted(path.name for path in cache_folder().glob("linux-image-*"))
         if not kept:
             raise
@@ -92,16 +109,16 @@ def _unpack(name: str, folder: Path) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".new-") as temporary:
         work = Path(temporary)
-        _tool(["apt-get", "download", name], cwd=work)
+        run_program(["apt-get", "download", name], package="apt", cwd=work)
         (package,) = work.glob("*.deb")
         tree = work / "tree"
-        _tool(["dpkg", "-x", str(package), str(tree)])
+        run_program(["dpkg", "-x", str(package), str(tree)], package="dpkg")
         release = name.removeprefix("linux-image-")
-        _tool(["depmod", "-b", str(tree), release])
+        run_program(["depmod", "-b", str(tree), release], package="kmod")
         packed = (tree / "boot" / f"vmlinuz-{release}").read_bytes()
         start = packed.find(XZ_MAGIC)
         if start < 0:
-            raise KernelUnavailable(f"{name}: the image holds no XZ payload")
+            raise MachineUnavailable(f"{name}: the image holds no XZ payload")
         (tree / "vmlinux").write_bytes(lzma.LZMADecompressor(lzma.FORMAT_XZ).decompress(packed[start:]))
         try:
             tree.rename(folder)
@@ -128,12 +145,10 @@ def _boot_modules(kernel: Kernel) -> list[Path]:
 
 def busybox() -> Path:
     """A busybox without shared libraries, which is all the initramfs holds."""
-    for candidate in (shutil.which("busybox"), "/bin/busybox"):
-        if candidate is not None and Path(candidate).is_file():
-            if b"ld-linux" in Path(candidate).read_bytes()[:4096]:
-                raise KernelUnavailable(f"{candidate} needs shared libraries: install busybox-static")
-            return Path(candidate)
-    raise KernelUnavailable("busybox is not installed: install busybox-static")
+    path = Path(find_program("busybox", "busybox-static"))
+    if b"ld-linux" in path.read_bytes()[:4096]:
+        raise MachineUnavailable(f"{path} needs shared libraries: install busybox-static")
+    return path
 
 
 def _entry(name: str, mode: int, data: bytes = b"", device: tuple[int, int] = (0, 0)) -> bytes:

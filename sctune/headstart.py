@@ -1,0 +1,119 @@
+"""The plain `sctune doctor` without a detour.
+
+It is typed more than anything else, and cron and monitoring run it. It waits for LVM more than for anything, so LVM is asked
+before the checks are loaded; and the library that reads command lines costs a tenth of the whole run (bench/doctor.py), so
+it is not loaded for a command line that says nothing but what becomes of the report.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sctune.report.exit import FailOn
+from sctune.report.format import Format
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from sctune.config.model import Config
+    from sctune.exitcodes import ExitCode
+    from sctune.host.base import Host
+    from sctune.inventory import Inventory
+
+_SPAWN = 0.05
+"""Seconds to wait at most until LVM has been started; where it is not installed, none of it matters."""
+
+_begun: list[Inventory] = []
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlainDoctor:
+    """`sctune doctor` on this machine, all checks, the host's own configuration: only what becomes of the report is said."""
+
+    format: Format
+    fail_on: FailOn
+    output: str | None
+
+
+def read_plain(arguments: Sequence[str]) -> PlainDoctor | None:
+    """The command line, where it is so plain that its own libraries are not needed to read it; None for any other, a wrong one
+    included: that is for the command line's parser to say."""
+    if not arguments or arguments[0] != "doctor":
+        return None
+    said = {"--format": "text", "--fail-on": "warning", "--output": ""}
+    rest = list(arguments[1:])
+    while rest:
+        option, equals, value = rest.pop(0).partition("=")
+        if not equals and rest:
+            value = rest.pop(0)
+        if option not in said or not value or value.startswith("-"):
+            return None
+        said[option] = value
+    try:
+        return PlainDoctor(format=Format(said["--format"]), fail_on=FailOn(said["--fail-on"]), output=said["--output"] or None)
+    except ValueError:
+        return None
+
+
+def run(plain: PlainDoctor) -> ExitCode:
+    """Runs it."""
+    start()
+    from sctune.commands.doctor import run_doctor
+
+    return run_doctor(
+        from_path=None,
+        root=None,
+        names=(),
+        format=plain.format,
+        output=plain.output,
+        fail_on=plain.fail_on,
+        config_path=None,
+    )
+
+
+def start() -> None:
+    """Begins the look at this machine. What is wrong with the configuration is left for the command to say."""
+    gc.disable()  # a run lives for half a second and its records hold no cycles
+    from sctune.config.load import load
+    from sctune.errors import UserError
+
+    try:
+        config = load(None)
+    except UserError:
+        return
+    from sctune.host.live import LiveHost
+
+    host = LiveHost()
+    _begun.append(begin(host, config, asked=lambda: host.tool_started.wait(_SPAWN)))
+
+
+def begin(host: Host, config: Config, *, asked: Callable[[], object] = lambda: None) -> Inventory:
+    """Starts the look: the answers that take longest are on their way while the checks are still being loaded.
+
+    LVM takes longest of all and is asked first; `asked` waits until that is so. What LVM must be told about is read before
+    anything else runs: a thread that makes many short system calls beside a main thread that is busy with imports waits for
+    the interpreter after each of them.
+    """
+    from sctune.inventory import FIRST, Inventory
+
+    inventory = Inventory(host, config)
+    sys.setswitchinterval(0.0005)  # for the same reason, ten times as often as usual
+    _ = inventory.sessions, inventory.devices
+    inventory.start(FIRST[:1])
+    asked()
+    inventory.start(FIRST[1:])
+    return inventory
+
+
+def take() -> Inventory | None:
+    """The look that was begun, once."""
+    return _begun.pop() if _begun else None
+
+
+def abandon() -> None:
+    """Ends a look that nobody took: the command line was wrong after all."""
+    while _begun:
+        _begun.pop().host.close()

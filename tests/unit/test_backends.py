@@ -1,0 +1,148 @@
+"""Names that Eucalyptus gives, in each of its eras, and names that only look like them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sctune.backends.base import FileRole
+from sctune.backends.choose import GENERIC, candidates, label
+from sctune.backends.eucalyptus import ERA_31, ERA_32, ERA_33, ERA_OLD, EucalyptusDas, EucalyptusOverlay, era_of
+from sctune.model.cloud import Cloud
+from tests.unit.serving_hosts import lv
+
+OVERLAY, DAS = EucalyptusOverlay(era=ERA_33), EucalyptusDas(era=ERA_33)
+ID17 = "vol-0a1b2c3d4e5f60718"
+
+
+@pytest.mark.parametrize(
+    ("name", "role", "owner"),
+    [
+        ("vol-391D44BE", FileRole.VOLUME, "vol-391D44BE"),
+        ("vol-391d44be", FileRole.VOLUME, "vol-391d44be"),
+        (ID17, FileRole.VOLUME, ID17),
+        ("snap-57C3C3E8", FileRole.SNAPSHOT, "snap-57C3C3E8"),
+        ("vol-391D44BEMsmGAIzx", FileRole.COW_STORE, "vol-391D44BE"),
+        ("vol-391D44BEMs-GA_zx", FileRole.COW_STORE, "vol-391D44BE"),
+        ("vol-391D44BE01234567", FileRole.COW_STORE, "vol-391D44BE"),  # random characters that are all hex digits
+        (ID17 + "abcdefgh", FileRole.COW_STORE, ID17),
+        ("vol-391D44B", FileRole.OTHER, ""),
+        ("vol-391D44BEG", FileRole.OTHER, ""),
+        ("vol-391D44BE.bak", FileRole.OTHER, ""),
+        ("vol-391D44BE\n", FileRole.OTHER, ""),
+        ("xvol-391D44BE", FileRole.OTHER, ""),
+        ("snap-57C3C3E8.gz", FileRole.OTHER, ""),
+        ("", FileRole.OTHER, ""),
+    ],
+)
+def test_file_names(name: str, role: FileRole, owner: str) -> None:
+    for backend in (OVERLAY, DAS):
+        read = backend.file_name(name)
+        assert (read.role, read.id) == (role, owner)
+    assert GENERIC.file_name(name).role is FileRole.OTHER
+
+
+def read(backend: Any, vg: str, name: str) -> tuple[bool, str, str, bool]:
+    found = backend.lv_name(vg, name, ())
+    return found.ours, found.volume, found.snapshot, found.is_snapshot
+
+
+def test_overlay_names_since_3_3() -> None:
+    vg = "euca-ebs-storage-vg-vol-391D44BE"
+    assert read(OVERLAY, vg, "euca-vol-391D44BE") == (True, "vol-391D44BE", "", False)
+    assert read(OVERLAY, vg, "euca-snap-57C3C3E8") == (True, "vol-391D44BE", "snap-57C3C3E8", True)
+    assert read(OVERLAY, "vg0", "euca-vol-391D44BE") == (False, "", "", False)
+    assert read(OVERLAY, vg, "root") == (False, "", "", False)
+
+
+@pytest.mark.parametrize("era", [ERA_31, ERA_32, ERA_OLD, ERA_33])
+def test_overlay_names_before_are_random(era: str) -> None:
+    backend = EucalyptusOverlay(era=era)
+    assert read(backend, "vg-aB3_-x..", "lv-Qw9_-z..") == (True, "", "", False)
+    assert read(backend, "vg-aB3_-x..", "lv-snap-Qw9_-z..") == (True, "", "", True)
+    assert read(backend, "vg-data", "lv-Qw9_-z..") == (False, "", "", False)
+    assert read(backend, "vg-aB3_-x..", "lv-home") == (False, "", "", False)
+
+
+def test_das_names() -> None:
+    assert read(DAS, "ebsvg", "euca-vol-391D44BE") == (True, "vol-391D44BE", "", False)
+    assert read(DAS, "ebsvg", "euca-snap-57C3C3E8") == (True, "", "snap-57C3C3E8", True)
+    assert read(DAS, "euca-ebs-storage-vg-vol-391D44BE", "euca-vol-391D44BE")[0] is False
+    assert read(DAS, "ebsvg", "root")[0] is False
+    assert read(GENERIC, "ebsvg", "euca-vol-391D44BE")[0] is False
+
+
+def test_targets() -> None:
+    assert OVERLAY.is_target("iqn.2009-06.com.eucalyptus.cluster01:store7")
+    assert DAS.is_target("iqn.2009-06.com.eucalyptus.cluster01:store7")
+    assert not OVERLAY.is_target("iqn.2010-10.org.openstack:volume-1")
+    assert not GENERIC.is_target("iqn.2009-06.com.eucalyptus.cluster01:store7")
+
+
+@pytest.mark.parametrize(
+    ("version", "era"),
+    [
+        ("4.4.2", ERA_33),
+        ("3.3.0", ERA_33),
+        ("3.10.1", ERA_33),
+        ("10.0", ERA_33),
+        ("3.2.2", ERA_32),
+        ("3.1.2", ERA_31),
+        ("2.0.3", ERA_31),
+        ("", ""),
+        ("unknown", ""),
+    ],
+)
+def test_eras(version: str, era: str) -> None:
+    assert era_of(version) == era
+
+
+def cloud(version: str) -> Cloud:
+    return Cloud(version=version, volumes_folder="/v", properties=())
+
+
+def names(*, configured: str | None = None, version: str | None = None, vgs: tuple[str, ...] = ()) -> list[str]:
+    lvs = [lv("lv-abcdef..", 1, vg) for vg in vgs]
+    found = candidates(configured=configured, cloud=cloud(version) if version is not None else None, lvs=lvs)
+    return [label(backend) for backend in found]
+
+
+def test_what_is_tried_on_a_host() -> None:
+    assert names(version="4.4.2") == ["eucalyptus-overlay 3.3+", "eucalyptus-das 3.3+", "generic"]
+    assert names(version="3.1.2")[0] == "eucalyptus-overlay <=3.1"
+    assert names(version="", vgs=("vg-abcdef..",))[0] == "eucalyptus-overlay <=3.2"
+    assert names(vgs=("vg-abcdef..", "vg0"))[0] == "eucalyptus-overlay <=3.2"
+    assert names(vgs=("vg-data",))[0] == "eucalyptus-overlay 3.3+"
+    assert names(version="4.4.2", vgs=("vg-abcdef..",))[0] == "eucalyptus-overlay 3.3+"
+
+
+def test_what_the_configuration_says_is_tried_alone() -> None:
+    assert names(configured="generic", version="4.4.2") == ["generic"]
+    assert names(configured="eucalyptus-das", version="4.4.2") == ["eucalyptus-das 3.3+", "generic"]
+    assert names(configured="eucalyptus-overlay") == ["eucalyptus-overlay 3.3+", "generic"]
+
+
+@pytest.mark.parametrize(("era", "stays"), [(ERA_31, True), (ERA_OLD, True), (ERA_32, False), (ERA_33, False)])
+def test_what_is_normal_at_rest(era: str, stays: bool) -> None:
+    assert EucalyptusOverlay(era=era).loops_at_rest is stays
+    assert EucalyptusDas(era=era).loops_at_rest is False
+    assert GENERIC.loops_at_rest is True
+
+
+def test_what_each_says_of_itself() -> None:
+    assert (OVERLAY.name, DAS.name, GENERIC.name) == ("eucalyptus-overlay", "eucalyptus-das", "generic")
+    assert (OVERLAY.loop_policy_limit, DAS.loop_policy_limit, GENERIC.loop_policy_limit) == (256, None, None)
+    assert (OVERLAY.persists_targets, DAS.persists_targets, GENERIC.persists_targets) == (False, False, True)
+
+
+@given(st.text(max_size=40), st.text(max_size=40))
+def test_no_name_raises_and_nothing_generic_is_anybodys(one: str, two: str) -> None:
+    for backend in (OVERLAY, DAS, GENERIC, EucalyptusOverlay(era=ERA_OLD)):
+        backend.file_name(one)
+        backend.lv_name(one, two, (two,))
+        backend.is_target(one)
+    assert not GENERIC.lv_name(one, two, ()).ours
+    era_of(one)
