@@ -14,6 +14,8 @@ import argparse
 import contextlib
 import glob
 import os
+import re
+import secrets
 import subprocess
 import sys
 import tempfile
