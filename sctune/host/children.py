@@ -65,15 +65,16 @@ class Nursery:
                 os.waitpid(self._pid, 0)
             self._pid = 0
 
-    def run(self, job: str, *arguments: Any, stall: float, deadline: float) -> Outcome:
-        """Runs a job. It is given up when `stall` seconds pass without an item, or at `deadline` (time.monotonic())."""
+    def run(self, job: str, *arguments: Any, stall: float, deadline: float, first: float | None = None) -> Outcome:
+        """Runs a job. It is given up when `stall` seconds pass without an item (`first` before the first one, for a job that has
+        to load something), or at `deadline` (time.monotonic())."""
         receiver, sender = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         with receiver:
             with sender:
                 pid = self._ask(b"R" + marshal.dumps((job, arguments)), sender.fileno())
             if pid < 0:
                 return Outcome(items=(), finished=False, error=f"could not fork: {os.strerror(-pid)}")
-            data, complete = _receive(receiver, stall=stall, deadline=deadline)
+            data, complete = _receive(receiver, stall=stall, first=first or stall, deadline=deadline)
         items, error, finished = _decode(data)
         if complete:
             return Outcome(items=items, finished=finished, error=error)
@@ -97,13 +98,13 @@ class Nursery:
             self._control.send(message[start : start + 65536])
 
 
-def _receive(receiver: socket.socket, *, stall: float, deadline: float) -> tuple[bytes, bool]:
+def _receive(receiver: socket.socket, *, stall: float, first: float, deadline: float) -> tuple[bytes, bool]:
     """All bytes until the worker closed its end, or until it stalled (False)."""
     chunks: list[bytes] = []
     waiter = select.poll()
     waiter.register(receiver, select.POLLIN)
     while True:
-        patience = min(stall, deadline - time.monotonic())
+        patience = min(stall if chunks else first, deadline - time.monotonic())
         if patience <= 0 or not waiter.poll(patience * 1000):
             return b"".join(chunks), False
         chunk = receiver.recv(1 << 20)

@@ -89,7 +89,6 @@ def processes(skip: Sequence[int]) -> Iterator[tuple[Any, ...]]:
     """First (pid,) before each process is touched, then its fields, so that the one that hangs is known. Kernel threads have
     no arguments and are left out. Secrets never leave the child.
     (pid, ppid, name, state, argv, started, cpu seconds, uid, threads)."""
-    os.nice(5)  # LVM answers later than this does, and everybody waits for LVM
     import psutil
 
     from sctune.host.redact import redact_argv

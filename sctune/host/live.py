@@ -20,10 +20,12 @@ if TYPE_CHECKING:
 
 READ_LIMIT = 4 * 1024 * 1024
 _STALL = 2.0
-_TABLE_STALL = 5.0
+_TABLE_BUDGET = 9.0
 """The first process is told when psutil has been loaded, which on a slow and busy machine takes seconds."""
 _STORE_BUDGET = 6.0
 _TGT_TIMEOUT = 3.0
+_LOOK_BUDGET = 13.0
+"""The doctor ends within 15 s; children that stay have to be given up, and the report written."""
 _TGT_SOCKETS = "/var/run/tgtd"
 
 _ABSENT = {errno.ENOENT, errno.ENOTDIR, errno.ENXIO, errno.ENODEV}
@@ -46,12 +48,14 @@ def unavailable(number: int | None, what: str) -> Unavailable:
 class LiveHost:
     """The live machine. Use it as a context manager, or close it: it has a child process.
 
-    `tool_path` is where tools are looked for (tests put fakes there).
+    `tool_path` is where tools are looked for (tests put fakes there). `budget` is how many seconds all answers together may
+    take, however many things hang.
     """
 
     source = Source.LIVE
 
-    def __init__(self, *, tool_path: str | None = None) -> None:
+    def __init__(self, *, tool_path: str | None = None, budget: float = _LOOK_BUDGET) -> None:
+        self._until = time.monotonic() + budget
         self._nursery = Nursery()
         self._tool_path = tool_path
         self.tool_started = threading.Event()
@@ -139,7 +143,7 @@ class LiveHost:
     def stat_files(self, paths: Sequence[str]) -> tuple[FileStat | Unavailable, ...]:
         """Stats store files in children. After a hang, what lies in the same folder is not touched again."""
         answers: list[FileStat | Unavailable | None] = [None] * len(paths)
-        deadline = time.monotonic() + _STORE_BUDGET
+        deadline = self._deadline(_STORE_BUDGET)
         pending = list(range(len(paths)))
         while pending:
             outcome = self._nursery.run("stat_files", tuple(paths[i] for i in pending), stall=_STALL, deadline=deadline)
@@ -181,9 +185,9 @@ class LiveHost:
     def processes(self) -> tuple[Process, ...] | Unavailable:
         """The process table by psutil, in a child. A process whose arguments cannot be read is passed over by its pid."""
         skip: list[int] = []
-        deadline = time.monotonic() + _STORE_BUDGET
+        deadline = self._deadline(_TABLE_BUDGET)
         while True:
-            outcome = self._nursery.run("processes", tuple(skip), stall=_TABLE_STALL, deadline=deadline)
+            outcome = self._nursery.run("processes", tuple(skip), stall=_STALL, first=_TABLE_BUDGET, deadline=deadline)
             found = tuple(
                 Process(
                     pid=item[0],
@@ -221,6 +225,7 @@ class LiveHost:
         """Runs a tool."""
         from sctune.host.command import TOOL_PATH, run_command
 
+        timeout = max(0.1, self._deadline(timeout) - time.monotonic())
         return run_command(argv, timeout=timeout, path=self._tool_path or TOOL_PATH, started=self.tool_started.set)
 
     def dm(self, query: DmQuery) -> str | Unavailable:
@@ -240,7 +245,8 @@ class LiveHost:
         """Asks tgtd on its management socket; before 1.0.58 that socket was elsewhere, and tgtadm knows where."""
         from sctune.host.tgtsocket import ask, tgtadm_argv
 
-        answer = ask(mode, control_port=control_port, tid=tid, timeout=_TGT_TIMEOUT)
+        timeout = max(0.1, self._deadline(_TGT_TIMEOUT) - time.monotonic())
+        answer = ask(mode, control_port=control_port, tid=tid, timeout=timeout)
         if not isinstance(answer, Unavailable) or answer.reason is not Reason.ABSENT:
             return answer
         sockets = self.read("/proc/net/unix")
@@ -255,8 +261,12 @@ class LiveHost:
             return Unavailable(reason=Reason.FAILED, what=" ".join(completed.argv), detail="".join(first))
         return completed.stdout
 
+    def _deadline(self, patience: float) -> float:
+        """When to give up what may take `patience` seconds: never after the end of the whole look."""
+        return min(time.monotonic() + patience, self._until)
+
     def _store_job(self, job: str, argument: str) -> Outcome:
-        return self._nursery.run(job, argument, stall=_STALL, deadline=time.monotonic() + _STORE_BUDGET)
+        return self._nursery.run(job, argument, stall=_STALL, deadline=self._deadline(_STORE_BUDGET))
 
 
 def file_stat(fields: tuple[Any, ...]) -> FileStat:
