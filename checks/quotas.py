@@ -249,7 +249,7 @@ def _judge_promise(look: Look, ours: Iterable[Chain], in_force: Limits, unexamin
             f"the limits allow {size_words(promised)} of volumes and snapshots, the store can hold {size_words(capacity)}",
             evidence(
                 volumes_limit_bytes=in_force.total.size,
-                snapshots_limit_bytes=in_force.snapshots.size if in_force.snapshots is not None else None,
+                snapshots_limit_bytes=in_force.snapshots.size if in_force.snapshots is not None else "not set",
                 capacity_bytes=capacity,
                 limit=in_force.total.key,
                 source=f"{_where(in_force.total)}; statvfs(3) of the store",

@@ -14,6 +14,7 @@ from sctune.tgt_state import (
     hanging,
     runs,
     service,
+    service_command,
     stale_port,
     starts_by_itself,
     unit_name,
@@ -149,7 +150,7 @@ def _down(inventory: Inventory, wanted: Demand, port: int) -> Finding:
         reasons.append(f"{_count(len(wanted.idle), 'loop device')} attached for nobody since one ran")
     commands = [service(inventory, "start")] if port == 0 else [f"tgtd -C {port}"]
     if wanted.volumes:
-        commands.append("systemctl restart eucalyptus-cloud")
+        commands.append(service_command(inventory, "eucalyptus-cloud", "restart"))
     unit = unit_of(inventory)
     return TGT_DOWN.found(
         daemon_subject(port),

@@ -10,7 +10,7 @@ from sctune.findings import Cause, Code, Risk, Severity, Subject, SubjectKind, e
 from sctune.model.units import duration_words
 from sctune.serving import need_sight_of_volumes
 from sctune.tgt_process import daemon_subject, port_of_socket
-from sctune.tgt_state import UNRESPONSIVE, demand, down, hanging
+from sctune.tgt_state import UNRESPONSIVE, demand, down, hanging, service_command
 from sctune.unavailable import Reason, Unavailable, known, need
 
 if TYPE_CHECKING:
@@ -78,9 +78,9 @@ def lost(look: Look) -> Result:
     for chain in chains:
         state = states[chain.subject]
         if state is Unexported.LOST:
-            findings.append(_lost(chain, processes, None))
+            findings.append(_lost(chain, inventory, processes, None))
         elif chain.subject in unserved:
-            findings.append(_lost(chain, processes, cause))
+            findings.append(_lost(chain, inventory, processes, cause))
         elif state is Unexported.UNKNOWN or (state is Unexported.UNSERVED and chain.lv is None):
             unknown.append(chain)
     return Result(
@@ -107,7 +107,7 @@ def _why_unknown(inventory: Inventory, unknown: list[Chain]) -> tuple[Unexamined
     )
 
 
-def _lost(chain: Chain, processes: Processes | None, cause: Cause | None) -> Finding:
+def _lost(chain: Chain, inventory: Inventory, processes: Processes | None, cause: Cause | None) -> Finding:
     started = min((process.started for process in (processes.tgtd if processes else ())), default=None)
     activated = chain.dm.activated if chain.dm is not None else None
     return TGT_EXPORT_LOST.found(
@@ -120,7 +120,7 @@ def _lost(chain: Chain, processes: Processes | None, cause: Cause | None) -> Fin
             tgtd_started_seconds_after_boot=started,
             source="LVM report, udev's database, process table, tgtd",
         ),
-        commands=("systemctl restart eucalyptus-cloud",),
+        commands=(service_command(inventory, "eucalyptus-cloud", "restart"),),
         caused_by=cause,
     )
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,6 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(chosen: list[str]) -> int:
     if chosen[:1] == ["doctor"]:
+        # A run lives for half a second and its records hold no cycles: collecting would only cost.
+        gc.disable()
         from sctune.headstart import read_plain
         from sctune.headstart import run as run_plain
 
@@ -55,5 +59,17 @@ def _run(chosen: list[str]) -> int:
     return run(chosen)
 
 
+def entry() -> NoReturn:
+    """The command itself: `main`, and out. Taking down the interpreter object by object would cost as much as all the checks, and
+    nothing is left to do: the report is written, and the children are ended."""
+    code = main()
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except (OSError, ValueError):
+        sys.exit(code)  # a closed stream: let the interpreter say what it says
+    os._exit(code)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    entry()

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from sctune.report.exit import FailOn
-from sctune.report.format import Format
+from sctune.report.format import FailOn, Format
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

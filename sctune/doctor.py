@@ -185,18 +185,24 @@ def _wants_confirmation(check: Check, finding: Finding) -> bool:
 
 
 def _settle(judged: Iterable[_Judged]) -> tuple[Finding, ...]:
-    """All findings, each with its check's name, worst first; a code that is only for want of a better one yields to any other."""
+    """All findings, each with its check's name and each identity once: worst first, and among the worst those first that explain
+    others. A code that is only for want of a better one yields to any other."""
     findings: list[Finding] = []
+    said: set[tuple[str, Subject]] = set()
     last_resort: set[tuple[str, Subject]] = set()
     for item in judged:
         codes: dict[str, Code] = {code.code: code for code in item.check.codes}
         for finding in item.result.findings if item.result else ():
+            if finding.identity in said:
+                continue
+            said.add(finding.identity)
             findings.append(replace(finding, check=item.check.name))
             if finding.code in codes and codes[finding.code].last_resort:
                 last_resort.add(finding.identity)
     explained = {f.subject for f in findings if f.identity not in last_resort and f.severity.rank > 0}
     kept = [f for f in findings if f.identity not in last_resort or f.subject not in explained]
-    kept.sort(key=lambda f: (-f.severity.rank, f.code, f.subject.kind, f.subject.id))
+    explains = {(f.caused_by.code, f.caused_by.subject) for f in kept if f.caused_by is not None}
+    kept.sort(key=lambda f: (-f.severity.rank, f.identity not in explains, f.code, f.subject.kind, f.subject.id))
     return tuple(kept)
 
 

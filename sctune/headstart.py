@@ -7,13 +7,11 @@ it is not loaded for a command line that says nothing but what becomes of the re
 
 from __future__ import annotations
 
-import gc
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sctune.report.exit import FailOn
-from sctune.report.format import Format
+from sctune.report.format import FailOn, Format
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -76,7 +74,6 @@ def run(plain: PlainDoctor) -> ExitCode:
 
 def start() -> None:
     """Begins the look at this machine. What is wrong with the configuration is left for the command to say."""
-    gc.disable()  # a run lives for half a second and its records hold no cycles
     from sctune.config.load import load
     from sctune.errors import UserError
 

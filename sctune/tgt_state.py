@@ -46,9 +46,14 @@ def unit_name(inventory: Inventory) -> str:
 
 def service(inventory: Inventory, verb: str) -> str:
     """The command that starts, restarts … tgtd's service on this host."""
+    return service_command(inventory, unit_name(inventory), verb)
+
+
+def service_command(inventory: Inventory, name: str, verb: str) -> str:
+    """The command that does so with any service: by systemd where it runs."""
     if isinstance(inventory.units, Unavailable) and inventory.units.reason is Reason.ABSENT:
-        return f"service {unit_name(inventory)} {verb}"
-    return f"systemctl {verb} {unit_name(inventory)}"
+        return f"service {name} {verb}"
+    return f"systemctl {verb} {name}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

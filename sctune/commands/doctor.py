@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from sctune.errors import UserError
 from sctune.report.atomic import Output
-from sctune.report.exit import FailOn, exit_code
-from sctune.report.format import Format
+from sctune.report.exit import exit_code
+from sctune.report.format import FailOn, Format
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

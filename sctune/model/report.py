@@ -52,7 +52,8 @@ class CheckResult:
 class Report:
     """One run: `started` in seconds since the epoch (the host's clock), `seconds` of wall time.
 
-    `findings` are sorted: worst first, then code, then subject. `backends` are names with their era ("eucalyptus-overlay 3.3+").
+    `findings` are sorted: worst first, those that explain others before the rest, then by code and subject. `backends` are
+    names with their era ("eucalyptus-overlay 3.3+").
     `abandoned` are pids of children that could not be killed. `root_would_help` is whether something was denied for want of root.
     """
 

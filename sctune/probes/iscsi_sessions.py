@@ -16,13 +16,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from sctune.model.initiator import IscsiConnection, IscsiSession
 from sctune.unavailable import Reason, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from sctune.host.base import Host
+    from sctune.model.initiator import IscsiConnection, IscsiSession
 
 _SESSIONS = "/sys/class/iscsi_session"
 _CONNECTIONS = "/sys/class/iscsi_connection"
@@ -68,6 +68,8 @@ def probe(host: Host) -> tuple[IscsiSession, ...] | Unavailable:
 
 
 def _session(host: Host, number: int, state: str, connections: tuple[IscsiConnection, ...], disks: tuple[str, ...]) -> IscsiSession:
+    from sctune.model.initiator import IscsiSession
+
     folder = f"{_SESSIONS}/session{number}"
     return IscsiSession(
         number=number,
@@ -86,6 +88,8 @@ def _session(host: Host, number: int, state: str, connections: tuple[IscsiConnec
 
 
 def _connection(host: Host, name: str, persistent_address: str, local: bool | None) -> IscsiConnection:
+    from sctune.model.initiator import IscsiConnection
+
     folder = f"{_CONNECTIONS}/{name}"
     return IscsiConnection(
         name=name,

@@ -21,15 +21,15 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sctune.model.block import BlockKind
-from sctune.model.lvm import LvmReport
-from sctune.probes import lvm_accept, lvm_json, lvm_messages
+from sctune.probes import lvm_accept
 from sctune.unavailable import Reason, Unavailable
 
 if TYPE_CHECKING:
     from sctune.host.base import Completed, Host
     from sctune.model.block import BlockDevice
     from sctune.model.initiator import IscsiSession
-    from sctune.model.lvm import PhysicalVolume
+    from sctune.model.lvm import LvmReport, PhysicalVolume
+    from sctune.probes import lvm_json, lvm_messages
 
 DEADLINE = 8.0
 _VERSION_DEADLINE = 3.0
@@ -39,6 +39,17 @@ _DM_LOADED = "/sys/class/misc/device-mapper/dev"
 _OWN_FILTER = re.compile(r"^[^#\n]*\b(global_filter|filter)\s*=", re.MULTILINE)
 _LONGEST_STRING = 120_000
 """execve(2) takes 128 KiB a string (MAX_ARG_STRLEN)."""
+
+FIELDS = {
+    "vg": "vg_uuid,vg_name,vg_attr,vg_seqno,vg_size,vg_free,vg_extent_size,vg_mda_free,vg_mda_size,vg_tags",
+    "pv": "pv_uuid,pv_name,pv_major,pv_minor,pv_size,pv_free,pv_attr",
+    "lv": "lv_uuid,lv_name,lv_attr,lv_size,lv_layout,lv_parent,origin,pool_lv,lv_tags,lv_kernel_major,lv_kernel_minor,"
+    "data_percent,metadata_percent,lv_health_status,lv_time",
+    "pvseg": "pv_uuid,lv_uuid",
+    "seg": "lv_uuid,segtype",
+}
+"""What is asked of each table. Every field costs LVM a search through all its 250 field names for every VG: what follows
+from others (counts, paths, /dev/mapper names) is worked out in lvm_json."""
 
 _USABLE = (0, 5)
 """ECMD_PROCESSED, and ECMD_FAILED: a report of everything but what could not be read."""
@@ -67,7 +78,7 @@ class Question:
             # Else LVM opens /dev/mapper/control, and the kernel loads the module for that.
             arguments += ["--driverloaded", "n"]
         arguments += ["--config", self.configuration()]
-        for table, fields in lvm_json.FIELDS.items():
+        for table, fields in FIELDS.items():
             arguments += ["--configreport", table, "-o", fields]
         return tuple(arguments)
 
@@ -188,6 +199,9 @@ def _ask(host: Host, question: Question, timeout: float) -> _Answer | Unavailabl
 
 
 def _read(completed: Completed, question: Question) -> _Answer | Unavailable:
+    # Here and below: what reads the answer is loaded while LVM makes it.
+    from sctune.probes import lvm_json, lvm_messages
+
     complaint = lvm_messages.first_complaint(completed.stderr)
     if completed.status not in _USABLE:
         refused = "permission denied" in completed.stderr.lower()
@@ -203,6 +217,8 @@ def _read(completed: Completed, question: Question) -> _Answer | Unavailable:
 
 
 def _report(answer: _Answer, left_out: frozenset[str]) -> LvmReport:
+    from sctune.model.lvm import LvmReport
+
     tables, messages = answer.tables, answer.messages
     return LvmReport(
         physical_volumes=tuple(_with_last_path(pv, messages.last_paths) for pv in tables.physical_volumes),

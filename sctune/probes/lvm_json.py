@@ -15,17 +15,6 @@ from sctune.model.lvm import LogicalVolume, PhysicalVolume, VolumeGroup
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-FIELDS = {
-    "vg": "vg_uuid,vg_name,vg_attr,vg_seqno,vg_size,vg_free,vg_extent_size,vg_mda_free,vg_mda_size,vg_tags",
-    "pv": "pv_uuid,pv_name,pv_major,pv_minor,pv_size,pv_free,pv_attr",
-    "lv": "lv_uuid,lv_name,lv_attr,lv_size,lv_layout,lv_parent,origin,pool_lv,lv_tags,lv_kernel_major,lv_kernel_minor,"
-    "data_percent,metadata_percent,lv_health_status,lv_time",
-    "pvseg": "pv_uuid,lv_uuid",
-    "seg": "lv_uuid,segtype",
-}
-"""What is asked of each table. Every field costs LVM a search through all its 250 field names for every VG: what follows
-from others (counts, paths, /dev/mapper names) is worked out here."""
-
 _ACTIVE = frozenset("asISmMcCdi")
 _SUSPENDED = frozenset("sSMC")
 _ORDINARY_TIME = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) ([+-]\d{4})")

@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from sctune.exitcodes import ExitCode
 from sctune.findings import Severity
+from sctune.report.format import FailOn
 
 if TYPE_CHECKING:
     from sctune.model.report import CheckResult, Report
-
-
-class FailOn(StrEnum):
-    """The least severity that makes the doctor fail."""
-
-    INFO = "info"
-    WARNING = "warning"
-    CRITICAL = "critical"
-    NEVER = "never"
 
 
 def is_incomplete(check: CheckResult) -> bool:

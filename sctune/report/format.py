@@ -1,4 +1,4 @@
-"""The forms a report can have."""
+"""What the command line says of a report: its form, and what makes it fail. Nothing else is imported here."""
 
 from __future__ import annotations
 
@@ -10,3 +10,12 @@ class Format(StrEnum):
 
     TEXT = "text"
     JSON = "json"
+
+
+class FailOn(StrEnum):
+    """The least severity that makes the doctor fail."""
+
+    INFO = "info"
+    WARNING = "warning"
+    CRITICAL = "critical"
+    NEVER = "never"

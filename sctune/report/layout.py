@@ -121,12 +121,12 @@ def wrap(text: str, *, width: int, indent: int = 0, hang: int = 0, mark: str = "
                 line += ("" if empty else " ") + rest
                 empty = False
                 break
-            if not empty:
+            if not empty and line.strip() != "-":  # a dash alone in its line would point at nothing
                 yield line.replace(_KEEP, " ").rstrip()
                 line, empty = " " * hang + mark, True
                 continue
             head, rest = _break_word(rest, max(room, 8))
-            yield (line + head).replace(_KEEP, " ").rstrip()
+            yield (line + ("" if empty else " ") + head).replace(_KEEP, " ").rstrip()
             line, empty = " " * hang + mark, True
     if not empty:
         yield line.replace(_KEEP, " ").rstrip()

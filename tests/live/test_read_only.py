@@ -28,6 +28,7 @@ READ_ONLY_IOCTLS = (
     "TCGETS",  # is it a terminal
     "FIONREAD",
     "FIOCLEX",
+    "FIONBIO",  # our own sockets wait no longer than we say
     "TIOCGWINSZ",
     "BLKGETSIZE",  # and BLKGETSIZE64
     "BLKSSZGET",

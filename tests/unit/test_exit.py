@@ -9,7 +9,8 @@ import pytest
 from sctune.check import Unexamined
 from sctune.exitcodes import ExitCode
 from sctune.model.report import CheckResult, Status
-from sctune.report.exit import FailOn, exit_code
+from sctune.report.exit import exit_code
+from sctune.report.format import FailOn
 from sctune.unavailable import Reason
 from tests.unit import reports
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sctune.model.lvm import DuplicatePv
-from sctune.probes import lvm_json, lvm_messages
+from sctune.probes import lvm, lvm_json, lvm_messages
 from tests.unit.lvm_hosts import DATA
 
 NATIVE = (DATA / "lvm" / "missing-duplicate-thin.json").read_text()
@@ -114,7 +114,7 @@ def test_sizes_with_a_unit_are_refused_not_guessed() -> None:
 _VALUES = st.one_of(
     st.text(max_size=12), st.integers(), st.none(), st.sampled_from(["[a]", "swi-I-s---", "12.34", "-1", "99999999999999999999"])
 )
-_KEYS = st.sampled_from(sorted({name for names in lvm_json.FIELDS.values() for name in names.split(",")}))
+_KEYS = st.sampled_from(sorted({name for names in lvm.FIELDS.values() for name in names.split(",")}))
 _ROWS = st.lists(st.dictionaries(_KEYS, _VALUES, max_size=6), max_size=4)
 _REPORTS = st.lists(st.dictionaries(st.sampled_from(["vg", "pv", "lv", "pvseg", "seg", "log"]), _ROWS, max_size=5), max_size=3)
 

@@ -14,7 +14,8 @@ from sctune.doctor import diagnose
 from sctune.exitcodes import ExitCode
 from sctune.model.report import Status
 from sctune.registry import Module, Registry, assemble, built_in, find_code, load, load_checks, site
-from sctune.report.exit import FailOn, exit_code
+from sctune.report.exit import exit_code
+from sctune.report.format import FailOn
 from tests.fakes import FakeHost
 from tests.unit import reports
 
