@@ -201,6 +201,15 @@ def test_without_knowing_users_nothing_is_offered_for_detaching() -> None:
     assert len(only(backing(*pair(), block=denied("block"))).remedy.commands) == 1
 
 
+@pytest.mark.parametrize("tgt", [timeout("tgtd"), denied("tgtd"), replace(idle_tgtd(), unanswered=(timeout("tgtd"),))])
+def test_while_a_tgtd_cannot_be_asked_what_it_serves_nothing_is_offered_for_detaching(tgt: object) -> None:
+    assert len(only(backing(*pair(), tgt=tgt)).remedy.commands) == 1
+
+
+def test_a_tgtd_out_of_reach_may_serve_a_loop_too() -> None:
+    assert len(only(backing(*pair(), tgt=absent("tgtd"), processes=processes(tgtd(1.0)))).remedy.commands) == 1
+
+
 def test_three_loops_and_a_hard_link() -> None:
     file = a_file(GIB, inode=7)
     third = loop(2, backing=file, backing_file="/s/link")

@@ -15,7 +15,7 @@ from sctune.model.dm import DmDevice
 from sctune.model.initiator import IscsiConnection, IscsiSession
 from sctune.model.loop import LoopState
 from sctune.model.lvm import DuplicatePv
-from sctune.model.store import StoreOrigin, VolumeStore
+from sctune.model.store import Mount, StoreOrigin, VolumeStore
 from sctune.model.target import TgtState
 from sctune.unavailable import CannotLook, Reason, Unavailable
 from tests.unit.lvm_hosts import NO_PROCESSES, TIMED_OUT, codes, inventory, loop, lv, pv, recorded, report, run
@@ -200,6 +200,23 @@ def test_one_pv_on_two_files_is_not_blamed_on_a_file_attached_twice() -> None:
     finding = run(VOLUMES, inventory(lvm=report(duplicates=(twice,)), loops=loops)).findings[0]
     assert finding.caused_by is None
     assert finding.subject == Subject(kind=SubjectKind.VG, id="vg")
+
+
+def test_a_duplicate_whose_use_is_not_known_is_not_to_be_detached() -> None:
+    loops = LoopState(devices=(loop(0, "/a"), loop(1, "/b")), nodes=2, max_loop=0, control=True)
+    twice = DuplicatePv(uuid="PV0", paths=("/dev/loop0", "/dev/loop1"), preferred="/dev/loop0")
+    mount = Mount(point="/mnt", source="/dev/loop1", filesystem="ext4", options=("rw",), device=(7, 1))
+
+    def offered(twice: DuplicatePv = twice, **parts: object) -> tuple[str, ...]:
+        made = inventory(lvm=report(duplicates=(twice,)), loops=loops, **parts)
+        return run(VOLUMES, made).findings[0].remedy.commands[1:]
+
+    assert offered() == ("losetup --detach /dev/loop1",)
+    assert offered(block=TIMED_OUT) == ()
+    assert offered(mounts=TIMED_OUT) == ()
+    assert offered(tgt=TIMED_OUT) == ()
+    assert offered(mounts=(mount,)) == ()
+    assert offered(replace(twice, uuid="PV9", preferred="")) == ()
 
 
 def test_a_duplicate_that_is_no_loop_device_is_not_to_be_detached() -> None:

@@ -272,6 +272,13 @@ def test_the_remedy_keeps_who_is_logged_in() -> None:
     )
 
 
+def test_where_nobody_is_logged_in_the_remedy_asks_who_is_to_be_let_in() -> None:
+    assert only(run(ACCESS, tgt=serving(target(acls=("ALL",), tid=3)))).remedy.commands == (
+        "tgtadm --lld iscsi --mode target --op bind --tid 3 -I ADDRESS    # of each initiator that needs the target",
+        "tgtadm --lld iscsi --mode target --op unbind --tid 3 -I ALL",
+    )
+
+
 def test_a_clouds_account_that_is_merely_not_bound() -> None:
     finding = only(run(ACCESS, tgt=state(daemon(OPEN, accounts=("eucalyptus",))), tgt_configuration=configured(IQN)))
     assert finding.remedy.commands == ("tgtadm --lld iscsi --mode account --op bind --tid 1 --user eucalyptus",)
