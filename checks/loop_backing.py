@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sctune.check import Check, Look, Result, Unexamined, not_applicable
 from sctune.findings import Code, Finding, Risk, Severity, Subject, SubjectKind, evidence
 from sctune.host.base import FileKind, FileStat
-from sctune.loop_use import users
+from sctune.loop_use import all_could_be_seen, users
 from sctune.model.units import SECTOR, size_words
 from sctune.unavailable import Reason, Unavailable, known, need
 
@@ -133,9 +133,10 @@ def _deleted(loop: LoopDevice, subject: Subject) -> Finding:
             read_only=loop.read_only,
             source=_SYSFS,
         ),
+        # What an LV on the device writes passes by the device's own page cache: that must not be read.
         commands=(
-            f"dd if=/dev/{loop.name} of={quote(rescued)} bs=4M conv=sparse,fsync",
-            f"cmp /dev/{loop.name} {quote(rescued)}",
+            f"dd if=/dev/{loop.name} of={quote(rescued)} bs=4M iflag=direct conv=sparse,fsync",
+            f"blockdev --flushbufs /dev/{loop.name} && cmp /dev/{loop.name} {quote(rescued)}",
         ),
     )
 
@@ -198,7 +199,7 @@ def _duplicate(hit: tuple[LoopDevice, ...], chains: Chains | None, look: Look) -
     idle = tuple(name for name, by in held.items() if not by)
     # Where something uses one of them, the idle ones are to go; where nothing uses any, all but the first.
     spare = idle if len(idle) < len(hit) else idle[1:]
-    if isinstance(look.inventory.block, Unavailable) or isinstance(look.inventory.mounts, Unavailable):
+    if not all_could_be_seen(look.inventory):
         spare = ()
     return DUPLICATE.found(
         _subject(chains, first),
@@ -222,7 +223,7 @@ CHECKS = (
         name="loop-backing",
         title="Loop devices and their backing files",
         codes=(DELETED, DUPLICATE, SIZE_MISMATCH),
-        needs=("loops", "chains", "block", "mounts"),
+        needs=("loops", "chains", "block", "mounts", "tgt", "processes"),
         run=_run,
     ),
 )

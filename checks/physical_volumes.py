@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sctune.check import Check, Look, Result, Unexamined, not_applicable
 from sctune.findings import Cause, Code, Finding, Risk, Severity, Subject, SubjectKind, evidence
+from sctune.loop_use import all_could_be_seen, users
 from sctune.lvm_view import subject_of
 from sctune.model.units import size_words
 from sctune.unavailable import Reason, known, need
@@ -28,11 +29,13 @@ MISSING = Code(
     thresholds="Any PV that LVM reports as missing, seen twice. PVs that may be on a disk of a lost iSCSI session, which "
     "LVM was not let near, are not judged.",
     see=("pvs -o pv_name,pv_uuid,vg_name,pv_missing", "lvs -a -o lv_full_name,devices,lv_health_status", "losetup --list"),
-    remedy="Bring the device back: attach the backing file again, log in to the target, find the disk. Nothing is lost while the "
-    "device still exists somewhere. `vgreduce --removemissing --force` deletes the LVs on it for good: that is the last "
-    "step, when the device is known to be destroyed, never the first.",
+    remedy="Bring the device back: attach the backing file again, log in to the target, find the disk, or let LVM see it where a "
+    "filter in lvm.conf or the devices file (lvmdevices --adddev DEVICE) keeps LVM from it. Nothing is lost while the device "
+    "still exists somewhere. If LVM calls it missing even then, the VG was changed without it: `vgextend --restoremissing VG "
+    "DEVICE` takes it back; what was written to a mirror meanwhile is not on it. `vgreduce --removemissing --force` deletes the "
+    "LVs on it for good: that is the last step, when the device is known to be destroyed, never the first.",
     risk=Risk.SAFE,
-    source="vgreduce(8), vgextend(8) --restoremissing, lvmreport(7) pv_missing",
+    source="vgreduce(8), vgextend(8) --restoremissing, lvmdevices(8), lvmreport(7) pv_missing",
     confirm=True,
 )
 DUPLICATE = Code(
@@ -176,9 +179,7 @@ def _duplicate(
     subject: Subject, duplicate: DuplicatePv, pv: PhysicalVolume | None, loops: tuple[LoopDevice, ...], inventory: Inventory
 ) -> Finding:
     used = duplicate.preferred or (pv.path if pv is not None else "")
-    block = {f"/dev/{device.name}": device for device in known(inventory.block) or ()}
-    spare = [path for path in duplicate.paths if path != used and not (path in block and block[path].holders)]
-    detach = tuple(f"losetup --detach {quote(path)}" for path in spare if any(path == f"/dev/{loop.name}" for loop in loops))
+    detach = tuple(f"losetup --detach /dev/{loop.name}" for loop in _spare(used, loops, inventory))
     return DUPLICATE.found(
         subject,
         f"LVM finds one PV on {' and '.join(duplicate.paths)}" + (f" and uses {used}" if used else ""),
@@ -193,6 +194,14 @@ def _duplicate(
         commands=("lsblk " + " ".join(quote(path) for path in duplicate.paths), *detach),
         caused_by=_one_file_twice(loops, inventory),
     )
+
+
+def _spare(used: str, loops: tuple[LoopDevice, ...], inventory: Inventory) -> list[LoopDevice]:
+    """The loop devices that may go: LVM uses another one, and nothing else uses them."""
+    if not used or not all_could_be_seen(inventory):
+        return []
+    block, mounts, chains = known(inventory.block) or (), known(inventory.mounts) or (), known(inventory.chains)
+    return [loop for loop in loops if f"/dev/{loop.name}" != used and not users(loop, block=block, mounts=mounts, chains=chains)]
 
 
 def _one_file_twice(loops: tuple[LoopDevice, ...], inventory: Inventory) -> Cause | None:
@@ -214,7 +223,7 @@ CHECKS = (
         name="lvm-physical-volumes",
         title="Physical volumes",
         codes=(MISSING, DUPLICATE),
-        needs=("lvm", "loops", "block", "dm", "chains"),
+        needs=("lvm", "loops", "block", "dm", "chains", "mounts", "tgt", "processes"),
         run=_volumes,
     ),
 )

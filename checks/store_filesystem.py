@@ -219,7 +219,7 @@ def _not_mounted(stores: Iterable[VolumeStore], mounts: Iterable[Mount]) -> Iter
             name, summary = declared, f"{declared} is in /etc/fstab and not mounted; {store.path} would lie on it"
             commands: tuple[str, ...] = (f"ls -la {quote(declared)}", f"mount {quote(declared)}")
         elif missing_folder:
-            name, summary = store.path, f"The configured volume store {store.path} does not exist"
+            name, summary = store.path, f"The configured volume store {store.path} does not exist or is no folder"
             commands = (f"findmnt --target {quote(store.path)}", "findmnt --fstab")
         else:
             continue

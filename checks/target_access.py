@@ -134,7 +134,9 @@ def _commands(daemon: TgtDaemon, target: Target) -> list[str]:
     if _CLOUD_ACCOUNT in daemon.accounts:
         return [f"{command} --mode account --op bind --tid {target.tid} --user {_CLOUD_ACCOUNT}"]
     peers = sorted({connection.address for nexus in target.nexuses for connection in nexus.connections})
-    bind = [f"{command} --mode target --op bind --tid {target.tid} -I {quote(peer)}" for peer in peers]
+    bind = [f"{command} --mode target --op bind --tid {target.tid} -I {quote(peer)}" for peer in peers] or [
+        f"{command} --mode target --op bind --tid {target.tid} -I ADDRESS    # of each initiator that needs the target"
+    ]
     unbind = [f"{command} --mode target --op unbind --tid {target.tid} -I {quote(acl)}" for acl in target.acls if acl in _EVERYBODY]
     return bind + unbind
 

@@ -73,6 +73,8 @@ def lost(look: Look) -> Result:
     cause = down(inventory)
     unserved = {chain.subject for chain in demand(inventory).volumes} if cause is not None else set()
     processes = known(inventory.processes)
+    # Without an LV it was never exported; but who knows that where LVM could not be asked?
+    lvm_silent = isinstance(inventory.lvm, Unavailable)
     findings: list[Finding] = []
     unknown: list[Chain] = []
     for chain in chains:
@@ -81,7 +83,7 @@ def lost(look: Look) -> Result:
             findings.append(_lost(chain, inventory, processes, None))
         elif chain.subject in unserved:
             findings.append(_lost(chain, inventory, processes, cause))
-        elif state is Unexported.UNKNOWN or (state is Unexported.UNSERVED and chain.lv is None):
+        elif state is Unexported.UNKNOWN or (state is Unexported.UNSERVED and chain.lv is None and lvm_silent):
             unknown.append(chain)
     return Result(
         examined=len(chains) - len(unknown),
@@ -94,13 +96,15 @@ def _why_unknown(inventory: Inventory, unknown: list[Chain]) -> tuple[Unexamined
     """One entry for what hid all of them; one for each where it is the volume's own."""
     if not unknown:
         return ()
-    tgt, processes = inventory.tgt, inventory.processes
-    if isinstance(tgt, Unavailable):
+    tgt, processes, lvm = inventory.tgt, inventory.processes, inventory.lvm
+    if isinstance(tgt, Unavailable) and tgt.reason is not Reason.ABSENT:
         return (Unexamined.of(tgt),)
-    if tgt.unanswered:
+    if not isinstance(tgt, Unavailable) and tgt.unanswered:
         return tuple(Unexamined.of(item) for item in tgt.unanswered)
     if isinstance(processes, Unavailable):
         return (Unexamined.of(processes),)
+    if isinstance(lvm, Unavailable) and all(chain.lv is None for chain in unknown):
+        return (Unexamined.of(lvm),)
     return tuple(
         Unexamined(what=chain.id, reason=Reason.FAILED, detail="neither exported nor known since when it is active")
         for chain in unknown
@@ -159,7 +163,7 @@ CHECKS: tuple[Check, ...] = (
         name="tgt-exports",
         title="Exports survived tgtd's restarts",
         codes=(TGT_EXPORT_LOST,),
-        needs=("chains", "tgt", "processes", "sessions", "units", "tgt_configuration", "lio", "loops", "block", "mounts"),
+        needs=("chains", "tgt", "processes", "lvm", "sessions", "units", "tgt_configuration", "lio", "loops", "block", "mounts"),
         run=lost,
     ),
     Check(name="tgtadm", title="Calls of tgtadm come back", codes=(TGTADM_STUCK,), needs=("processes", "tgt"), run=stuck),

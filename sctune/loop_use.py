@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sctune.unavailable import Reason, Unavailable, known
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from sctune.inventory import Inventory
     from sctune.model.block import BlockDevice
     from sctune.model.chain import Chains
     from sctune.model.loop import LoopDevice
@@ -34,3 +37,16 @@ def users(loop: LoopDevice, *, block: Iterable[BlockDevice], mounts: Iterable[Mo
         if export.lun.backing_path in (f"/dev/{loop.name}", loop.backing_file):
             found.append(f"exported by {export.target.iqn}")
     return tuple(found)
+
+
+def all_could_be_seen(inventory: Inventory) -> bool:
+    """Whether everything that shows a use was looked at. Where not, `users` may know none of a loop device that is in use, and
+    nobody may be told to detach it."""
+    parts = (inventory.block, inventory.mounts, inventory.chains)
+    if any(isinstance(part, Unavailable) for part in parts):
+        return False
+    tgt = inventory.tgt
+    if not isinstance(tgt, Unavailable):
+        return not tgt.unanswered
+    processes = known(inventory.processes)
+    return tgt.reason is Reason.ABSENT and not (processes and processes.tgtd)

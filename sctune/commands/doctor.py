@@ -46,11 +46,24 @@ def run_doctor(
         # A whole run needs these answers whatever the checks are: they come while the checks are loaded.
         inventory = inventory or (None if names else begin(host, config))
         registry = load_registry()
+        _load_the_rest(format)
         report = diagnose(host, config, choose(registry, names), inventory=inventory)
     finally:
         host.close()
     destination.write(rendered(report, format, registry, is_terminal=destination.is_terminal))
     return exit_code(report, fail_on)
+
+
+def _load_the_rest(format: Format) -> None:
+    """Loads now what is needed after the last answer: nothing is waited for yet, and then everybody waits."""
+    import sctune.chain
+    import sctune.probes.lvm_json
+    import sctune.probes.lvm_messages
+
+    if format is Format.JSON:
+        import sctune.report.json
+    else:
+        import sctune.report.text  # noqa: F401
 
 
 def choose(registry: Registry, names: Sequence[str]) -> tuple[Check, ...]:

@@ -140,7 +140,7 @@ def _left_out(
     host: Host, block: tuple[BlockDevice, ...] | Unavailable, sessions: tuple[IscsiSession, ...] | Unavailable
 ) -> frozenset[str]:
     if isinstance(block, Unavailable):
-        return frozenset()
+        return lvm_accept.NOT_LISTED if lvm_accept.cannot_list(block, sessions) is not None else frozenset()
 
     def is_multipath(device: BlockDevice) -> bool:
         uuid = host.read(f"/sys/block/{device.name}/dm/uuid") if device.kind is BlockKind.DM else ""

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 _DIGITS = "0123456789"
 _NEVER = ("fd", "sr", "scd")
 """Floppy and CD-ROM drives: they hold no PV, and opening one without a medium takes seconds."""
+NOT_LISTED = frozenset({"sd*", "dm-*"})
+"""What `cannot_list` leaves out, in words that stand for the names nobody knows."""
 _ANSWERING_STATES = (None, "", "running")
 _LONGEST_RUN = 3
 

@@ -110,7 +110,6 @@ def inventory(**parts: object) -> Inventory:
         "sessions",
         "cloud",
         "lvm_settings",
-        "mounts",
         "node_records",
         "backings",
         "lio",
@@ -118,7 +117,7 @@ def inventory(**parts: object) -> Inventory:
         "units",
     )
     made.parts.update(dict.fromkeys(absent, ABSENT))
-    made.parts.update({"block": (), "dm": (), "loops": LoopState(devices=(), nodes=0, max_loop=0, control=True)})
+    made.parts.update({"block": (), "dm": (), "mounts": (), "loops": LoopState(devices=(), nodes=0, max_loop=0, control=True)})
     made.parts["processes"] = NO_PROCESSES
     made.parts.update(parts)
     return made

@@ -280,6 +280,7 @@ def test_a_declared_mount_that_is_missing() -> None:
 def test_a_configured_folder_that_does_not_exist() -> None:
     missing = store("/srv/volumes", origin=StoreOrigin.CONFIGURED, files=absent("x"), space=absent("x"))
     assert codes(filesystem(missing)) == ["STORE_NOT_MOUNTED"]
+    assert "does not exist or is no folder" in only(filesystem(missing)).summary
     assert codes(run(REACHABLE, stores=(missing,))) == []
 
 

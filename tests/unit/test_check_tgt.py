@@ -311,10 +311,24 @@ def test_exports_that_cannot_be_told() -> None:
         {"tgt": state(unanswered=(HUNG,))},
         {"processes": DENIED},
         {"chains": chains(volume(activated=None))},
-        DEAD | {"chains": chains(volume(lv=None, dm=None))},
+        DEAD | {"chains": chains(volume(lv=None, dm=None)), "lvm": DENIED},
     ):
         result = run(LOST, **({"chains": chains(volume())} | parts))
         assert (result.findings, len(result.unexamined), result.examined) == ((), 1, 0), parts
+
+
+def test_it_is_lvm_that_could_not_be_asked_and_not_the_tgtd_that_is_not_there() -> None:
+    refused = unavailable(Reason.DENIED, "lvm fullreport")
+    nowhere = {"tgt": unavailable(Reason.ABSENT, "/var/run/tgtd"), "processes": processes()}
+    attached = chains(volume(lv=None, dm=None), chain("vol-00000002", loops=(loop(2, GIB),)))
+    for parts in (nowhere, DEAD, {}):
+        result = run(LOST, **({"chains": attached, "lvm": refused} | parts))
+        assert [(item.what, item.reason) for item in result.unexamined] == [("lvm fullreport", Reason.DENIED)]
+
+
+def test_a_loop_device_without_an_lv_was_never_exported() -> None:
+    result = run(LOST, **DEAD, chains=chains(volume(lv=None, dm=None)))
+    assert (result.examined, result.findings, result.unexamined) == (1, (), ())
 
 
 def test_no_cloud_here() -> None:

@@ -139,6 +139,16 @@ def test_without_the_block_devices_no_scsi_disk_is_touched_while_a_session_is_lo
     assert ("a|^/dev/(loop|vd|xvd|nvme|md)|" in host.configurations[0]) is expected
 
 
+def test_disks_left_out_without_the_block_devices_are_named_too() -> None:
+    """Else a PV on one of them would be called missing."""
+    nowhere = Unavailable(reason=Reason.FAILED, what="/sys/block")
+    lost = probe(LvmHost(answers=[answer()]), block=nowhere, sessions=(session("FAILED"),))
+    whole = probe(LvmHost(answers=[answer()]), block=nowhere, sessions=(session(),))
+    assert isinstance(lost, LvmReport)
+    assert isinstance(whole, LvmReport)
+    assert (lost.excluded, whole.excluded) == (("dm-*", "sd*"), ())
+
+
 # What comes of it
 
 

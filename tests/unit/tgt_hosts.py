@@ -8,6 +8,7 @@ from sctune.check import Check, Look, Result
 from sctune.config.model import Config
 from sctune.host.base import FileKind, FileStat, Process
 from sctune.inventory import Inventory
+from sctune.model.lvm import LvmReport
 from sctune.model.process import Processes
 from sctune.model.system import Unit
 from sctune.model.target import (
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 IQN = "iqn.2026-01.org.example:one"
 SOCKET = "/var/run/tgtd/socket.0"
 BOOT = 100_000.0
+
+
+NO_LVM = LvmReport(physical_volumes=(), volume_groups=(), logical_volumes=(), duplicates=(), warnings=(), seconds=0.0)
 
 
 def unavailable(reason: Reason, what: str = SOCKET, detail: str = "") -> Unavailable:
@@ -150,6 +154,7 @@ def look(config: Config | None = None, /, **parts: object) -> Look:
         "backings": (there(),),
         "dm": unavailable(Reason.ABSENT, "device-mapper"),
         "loops": loops(),
+        "lvm": NO_LVM,
         "block": (),
         "mounts": (),
         "addresses": ("127.0.0.1", "10.0.0.5", "::1", "fe80::1"),
