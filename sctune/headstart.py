@@ -101,7 +101,8 @@ def begin(host: Host, config: Config, *, asked: Callable[[], object] = lambda: N
     _ = inventory.sessions, inventory.devices
     inventory.start(FIRST[:1])
     asked()
-    inventory.start(FIRST[1:])
+    # The process table is read by a child that would take LVM's processor; it has time until the checks are loaded.
+    inventory.start(FIRST[1:-1])
     return inventory
 
 

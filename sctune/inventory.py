@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-FIRST = ("lvm", "processes", "units", "tgt")
-"""Parts that wait on something outside this process from their first moment."""
+FIRST = ("lvm", "units", "tgt", "processes")
+"""Parts that wait on something outside this process from their first moment, the longest wait first."""
 
 
 class Part(Generic[T]):

@@ -14,6 +14,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, overload
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from sctune.check import Unexamined
     from sctune.findings import Cause, Finding, Remedy, Subject, Value
     from sctune.model.report import CheckResult, Report
@@ -76,6 +78,8 @@ def _unexamined(item: Unexamined) -> Unexamined:
 
 
 def _finding(finding: Finding) -> Finding:
+    if all(map(str.isprintable, _strings(finding))):
+        return finding  # as nearly all are; thousands of copies would show in the time of a run
     return replace(
         finding,
         code=clean(finding.code),
@@ -86,6 +90,19 @@ def _finding(finding: Finding) -> Finding:
         remedy=_remedy(finding.remedy),
         caused_by=_cause(finding.caused_by),
     )
+
+
+def _strings(finding: Finding) -> Iterator[str]:
+    """Every string in it."""
+    yield from (finding.code, finding.check, finding.subject.id, finding.summary, finding.remedy.text, *finding.remedy.commands)
+    if finding.caused_by is not None:
+        yield from (finding.caused_by.code, finding.caused_by.subject.id)
+    for key, value in finding.evidence:
+        yield key
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, tuple):
+            yield from value
 
 
 def _subject(subject: Subject) -> Subject:
