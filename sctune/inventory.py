@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from sctune.model.store import Mount, VolumeStore
     from sctune.model.system import CpuGovernors, HugePages, Memory, Tuned, Unit, Writeback
     from sctune.model.target import Backing, TgtConfiguration, TgtState
+    from sctune.model.tgt_tuning import TargetParameters, TgtVersion
 
 T = TypeVar("T")
 
@@ -106,7 +107,7 @@ class Inventory:
 
     @Part
     def block(self) -> tuple[BlockDevice, ...] | Unavailable:
-        """Whole block devices, loop and device-mapper included."""
+        """Whole block devices, loop and device-mapper included; of a loop device's queue the scheduler alone."""
         from sctune.probes.block import with_queues
 
         return with_queues(self.host, self.devices)
@@ -124,6 +125,13 @@ class Inventory:
         from sctune.probes.block import outline
 
         return outline(self.host)
+
+    @Part
+    def queues(self) -> tuple[BlockDevice, ...] | Unavailable:
+        """Whole block devices with all that their queues say: for tuning and metering, which loop devices are part of."""
+        from sctune.probes.block import with_queues
+
+        return with_queues(self.host, self.devices, loops=True)
 
     @Part
     def loops(self) -> LoopState | Unavailable:
@@ -171,6 +179,20 @@ class Inventory:
     def tgt(self) -> TgtState | Unavailable:
         """tgtd's targets."""
         from sctune.probes.tgt import probe
+
+        return probe(self.host)
+
+    @Part
+    def tgt_parameters(self) -> tuple[TargetParameters, ...] | Unavailable:
+        """What tgtd's targets negotiate: a question a target."""
+        from sctune.probes.tgt_parameters import probe
+
+        return probe(self.host, tgt=self.tgt)
+
+    @Part
+    def tgt_version(self) -> TgtVersion | Unavailable:
+        """Which tgt is installed."""
+        from sctune.probes.tgt_version import probe
 
         return probe(self.host)
 

@@ -20,7 +20,7 @@ class BlockKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlockDevice:
-    """One whole block device (no partitions). Of a loop device's queue only the scheduler is read.
+    """One whole block device (no partitions).
 
     `scheduler` is the one in brackets in queue/scheduler; None where the device has no elevator file. `schedulers` lists all.
     `rotational` and `write_cache` ("write back", "write through") are the kernel's words; None where it does not tell.

@@ -48,16 +48,19 @@ def outline(host: Host) -> tuple[BlockDevice, ...] | Unavailable:
 
 
 def probe(host: Host) -> tuple[BlockDevice, ...] | Unavailable:
-    """All whole block devices with what their queues say."""
-    return with_queues(host, outline(host))
+    """All whole block devices with all that their queues say, those of loop devices too."""
+    return with_queues(host, outline(host), loops=True)
 
 
-def with_queues(host: Host, devices: tuple[BlockDevice, ...] | Unavailable) -> tuple[BlockDevice, ...] | Unavailable:
+def with_queues(
+    host: Host, devices: tuple[BlockDevice, ...] | Unavailable, *, loops: bool = False
+) -> tuple[BlockDevice, ...] | Unavailable:
     """The same devices with what their queue folders say. Hundreds of idle loop devices may exist, and their queues say
-    nothing about anything."""
+    nothing about anything. Without `loops`, of an attached one only the scheduler is read: all that a fault can be in."""
     if isinstance(devices, Unavailable):
         return devices
-    return tuple(device if device.kind is BlockKind.LOOP and device.size == 0 else _with_queue(host, device) for device in devices)
+    idle = [device.kind is BlockKind.LOOP and device.size == 0 for device in devices]
+    return tuple(device if nothing else _with_queue(host, device, loops) for device, nothing in zip(devices, idle, strict=True))
 
 
 def kind_of(name: str) -> BlockKind:
@@ -131,13 +134,11 @@ def _read_device(host: Host, name: str, slaves: tuple[str, ...], holders: tuple[
     )
 
 
-def _with_queue(host: Host, plain: BlockDevice) -> BlockDevice:
-    """The device with what its queue folder says. Of a loop device only the scheduler is anybody's choice: the rest it has
-    from its file, and the loop probe reads what matters."""
+def _with_queue(host: Host, plain: BlockDevice, loops: bool) -> BlockDevice:
     folder, kind = f"/sys/block/{plain.name}", plain.kind
     queue = f"{folder}/queue"
     scheduler, schedulers = parse_scheduler(host.read(f"{queue}/scheduler"))
-    if kind is BlockKind.LOOP:
+    if kind is BlockKind.LOOP and not loops:
         return replace(plain, scheduler=scheduler, schedulers=schedulers)
     rotational = _number(host.read(f"{queue}/rotational"))
     read_ahead = _number(host.read(f"{queue}/read_ahead_kb"))

@@ -8,6 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sctune.config.model import Config
+from sctune.host.live import LiveHost
+from sctune.inventory import Inventory
+from sctune.unavailable import need
 from tests.live.conftest import forget_sockets, run, wait_for
 from tests.live.diagnosis import faults, look
 
@@ -86,3 +90,15 @@ def test_a_killed_daemon_is_down(tgt: Tgt, session: tuple[str, str], loops: Loop
     tgt.kill()
     assert {code for code, _, _ in faults(look(), IQN, loops.folder, "tgtd")} == {"TGT_DOWN"}
     forget_sockets(tgt.control_port)
+
+
+def test_parameters_of_every_target_and_the_version(tgt: Tgt, session: tuple[str, str]) -> None:
+    tgt.admin("--op", "update", "--mode", "target", "--tid", "2", "-n", "nop_interval", "-v", "5")
+    with LiveHost() as host:
+        inventory = Inventory(host, Config(), strict=True)
+        parameters = need(inventory.tgt_parameters)
+        version = need(inventory.tgt_version)
+    ours = {item.iqn: item for item in parameters if item.control_port == tgt.control_port}
+    assert [ours[iqn].nop_interval for iqn in session] == [0, 5]
+    assert ours[session[0]].max_queue_cmd == 128
+    assert version.package.partition(":")[2].startswith(version.version) or version.package.startswith(version.version)

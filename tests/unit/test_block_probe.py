@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sctune.model.block import BlockDevice, BlockKind
-from sctune.probes.block import by_name, kind_of, parse_iscsi_address, parse_scheduler, probe, whole_disk
-from sctune.unavailable import Reason, Unavailable
+from sctune.probes.block import by_name, kind_of, outline, parse_iscsi_address, parse_scheduler, probe, whole_disk, with_queues
+from sctune.unavailable import Reason, Unavailable, need
 from tests.fakes import FakeHost
 from tests.unit.storage_hosts import recorded
 
@@ -27,6 +27,7 @@ def test_healthy_host_of_the_test_machine() -> None:
     assert (origin.scheduler, origin.schedulers) == (None, ())
     assert (found["loop0"].scheduler, found["loop0"].schedulers) == ("none", ("none", "mq-deadline"))
     assert (origin.read_ahead, origin.rotational) == (131072, True)
+    assert (found["loop0"].read_ahead, found["loop0"].rotational) == (131072, True)
     assert (found["vda"].kind, found["vda"].device) == (BlockKind.VIRTIO, (254, 0))
 
 
@@ -148,3 +149,10 @@ def test_no_attribute_raises(size: str, dev: str, scheduler: str) -> None:
         links={"/sys/block/sda": scheduler},
     )
     assert isinstance(probe(host), tuple)
+
+
+def test_without_loops_only_their_scheduler_is_read() -> None:
+    host = recorded("healthy")
+    light = by_name(need(with_queues(host, outline(host))))
+    assert (light["loop0"].scheduler, light["loop0"].read_ahead) == ("none", None)
+    assert light["vda"].read_ahead is not None
