@@ -86,6 +86,13 @@ def _package() -> str:
     raise MachineUnavailable(f"{META_PACKAGE} is in no package list of this machine: run apt-get update")
 
 
+def _update_lists() -> None:
+    """Fetches the package lists: root's business."""
+    if os.geteuid() != 0:
+        raise MachineUnavailable("Debian's kernel cannot be had with the package lists of this machine: sudo apt-get update")
+    run_program(["apt-get", "update", "--quiet"], package="apt", timeout=300)
+
+
 def obtain() -> Kernel:
     """The kernel from the cache, else from Debian.
 
@@ -95,12 +102,21 @@ def obtain() -> Kernel:
         name = _package()
     except MachineUnavailable:
         kept = sorted(path.name for path in cache_folder().glob("linux-image-*"))
-        if not kept:
-            raise
-        name = kept[-1]
+        if kept:
+            name = kept[-1]
+        else:
+            _update_lists()  # a new machine may have none yet
+            name = _package()
     folder = cache_folder() / name
     if not folder.is_dir():
-        _unpack(name, folder)
+        try:
+            _unpack(name, folder)
+        except MachineUnavailable:
+            # The lists may name a kernel that the archive has replaced since.
+            _update_lists()
+            name = _package()
+            folder = cache_folder() / name
+            _unpack(name, folder)
     release = name.removeprefix("linux-image-")
     return Kernel(release=release, vmlinux=folder / "vmlinux", root=folder)
 
