@@ -58,10 +58,10 @@ def lv_key(dm_uuid: str) -> str:
 
 
 def _lv_of(device: DmDevice, inventory: Inventory) -> LogicalVolume | None:
-    wanted = lv_key(device.uuid)[len(_PREFIX) :]
+    wanted = lv_key(device.uuid)
     report = known(inventory.lvm)
     for lv in report.logical_volumes if report else ():
-        if (lv.vg_uuid + lv.uuid).replace("-", "") == wanted:
+        if lv.dm_uuid == wanted:
             return lv
     return None
 

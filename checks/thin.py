@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from sctune.check import Check, Look, Result, Unexamined, not_applicable
 from sctune.findings import Code, Finding, Risk, Severity, Subject, SubjectKind, evidence
-from sctune.lvm_view import FROM_DM, FROM_LVM, by_uuid, dm_uuid, extend_command, pool_status, pool_status_of, subject_of
+from sctune.lvm_view import FROM_DM, FROM_LVM, by_uuid, extend_command, pool_status, pool_status_of, subject_of
 from sctune.model.dm import PoolMode
 from sctune.unavailable import Reason, Unavailable, known, need
 
@@ -89,7 +89,7 @@ def _run(look: Look) -> Result:
             pools.append(pool)
         elif lv.active:
             unexamined.append(_not_told(lv, dm))
-    foreign = _foreign(devices, {dm_uuid(lv) for lv in (*pool_lvs, *report.internal)})
+    foreign = _foreign(devices, {lv.dm_uuid for lv in (*pool_lvs, *report.internal)})
     if not pool_lvs and not foreign:
         return not_applicable("there is no thin pool")
     findings = [finding for pool in (*pools, *foreign) for finding in _judge(pool, look, report)]

@@ -36,11 +36,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from sctune.failure import report_failure
 
         return report_failure(error)
-    finally:
-        if "sctune.headstart" in sys.modules:
-            from sctune.headstart import abandon
-
-            abandon()
     return code
 
 

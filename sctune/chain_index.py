@@ -5,10 +5,10 @@ Joined by device number and inode, by LV uuid, by backing path after normalising
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sctune.paths import normalise
 from sctune.unavailable import known
 
 if TYPE_CHECKING:
@@ -24,13 +24,8 @@ if TYPE_CHECKING:
 
 
 def normal(path: str) -> str:
-    """A path as it is compared: 3.x clouds write //var/lib, and normpath keeps a leading double slash."""
-    return "/" + os.path.normpath(path).lstrip("/") if path.startswith("/") else path
-
-
-def bare_uuid(uuid: str) -> str:
-    """An LVM uuid without its hyphens, as device-mapper's uuids hold it."""
-    return uuid.replace("-", "")
+    """A backing path as it is compared; one that is none (the name of a device of tgt's own) stays as it is."""
+    return normalise(path) if path.startswith("/") else path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +39,6 @@ class Index:
     lvs: tuple[LogicalVolume, ...]
     lv_by_path: Mapping[str, LogicalVolume]
     lv_by_device: Mapping[tuple[int, int], LogicalVolume]
-    snapshots_of: Mapping[tuple[str, str], tuple[LogicalVolume, ...]]
     pv_by_uuid: Mapping[str, PhysicalVolume]
     loop_of_pv: Mapping[str, LoopDevice]
     loops: tuple[LoopDevice, ...]
@@ -59,7 +53,7 @@ class Index:
 
     def dm_of(self, lv: LogicalVolume) -> DmDevice | None:
         """The kernel's device of an LV, None when it is not active."""
-        return self.dm_by_uuid.get("LVM-" + bare_uuid(lv.vg_uuid) + bare_uuid(lv.uuid))
+        return self.dm_by_uuid.get(lv.dm_uuid)
 
     def loops_under(self, lv: LogicalVolume) -> tuple[LoopDevice, ...]:
         """The loop devices an LV's segments lie on."""
@@ -125,16 +119,10 @@ def index(inventory: Inventory) -> Index:
     files = tuple(file for store in stores for file in (known(store.files) or ()))
     blocks = known(inventory.block) or ()
     by_device = {loop.device: loop for loop in loops}
-    snapshots: dict[tuple[str, str], tuple[LogicalVolume, ...]] = {}
-    for lv in lvs:
-        if lv.is_snapshot:
-            key = (lv.vg_uuid, lv.origin)
-            snapshots[key] = (*snapshots.get(key, ()), lv)
     return Index(
         lvs=lvs,
         lv_by_path={path: lv for lv in lvs for path in (lv.path, lv.dm_path) if path},
         lv_by_device={lv.device: lv for lv in lvs if lv.device is not None},
-        snapshots_of=snapshots,
         pv_by_uuid={pv.uuid: pv for pv in (report.physical_volumes if report else ()) if not pv.duplicate},
         loop_of_pv={
             pv.uuid: by_device[pv.device]

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 _SPAWN = 0.05
 """Seconds to wait at most until LVM has been started; where it is not installed, none of it matters."""
 
-_begun: list[Inventory] = []
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlainDoctor:
@@ -58,21 +56,26 @@ def read_plain(arguments: Sequence[str]) -> PlainDoctor | None:
 
 def run(plain: PlainDoctor) -> ExitCode:
     """Runs it."""
-    start()
-    from sctune.commands.doctor import run_doctor
+    begun = start()
+    try:
+        from sctune.commands.doctor import run_doctor
 
-    return run_doctor(
-        from_path=None,
-        root=None,
-        names=(),
-        format=plain.format,
-        output=plain.output,
-        fail_on=plain.fail_on,
-        config_path=None,
-    )
+        return run_doctor(
+            from_path=None,
+            root=None,
+            names=(),
+            format=plain.format,
+            output=plain.output,
+            fail_on=plain.fail_on,
+            config_path=None,
+            begun=begun,
+        )
+    finally:
+        if begun is not None:
+            begun.host.close()
 
 
-def start() -> None:
+def start() -> Inventory | None:
     """Begins the look at this machine. What is wrong with the configuration is left for the command to say."""
     from sctune.config.load import load
     from sctune.errors import UserError
@@ -80,11 +83,11 @@ def start() -> None:
     try:
         config = load(None)
     except UserError:
-        return
+        return None
     from sctune.host.live import LiveHost
 
     host = LiveHost()
-    _begun.append(begin(host, config, asked=lambda: host.tool_started.wait(_SPAWN)))
+    return begin(host, config, asked=lambda: host.tool_started.wait(_SPAWN))
 
 
 def begin(host: Host, config: Config, *, asked: Callable[[], object] = lambda: None) -> Inventory:
@@ -104,14 +107,3 @@ def begin(host: Host, config: Config, *, asked: Callable[[], object] = lambda: N
     # The process table is read by a child that would take LVM's processor; it has time until the checks are loaded.
     inventory.start(FIRST[1:-1])
     return inventory
-
-
-def take() -> Inventory | None:
-    """The look that was begun, once."""
-    return _begun.pop() if _begun else None
-
-
-def abandon() -> None:
-    """Ends a look that nobody took: the command line was wrong after all."""
-    while _begun:
-        _begun.pop().host.close()

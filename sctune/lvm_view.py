@@ -50,11 +50,6 @@ def subject_of(inventory: Inventory, lv: LogicalVolume) -> Subject:
     return chains.subject_of_lv(lv) if chains else Subject(kind=SubjectKind.LV, id=lv.full_name)
 
 
-def dm_uuid(lv: LogicalVolume) -> str:
-    """The uuid that the LV's device has in device-mapper, without the suffix of a layer."""
-    return "LVM-" + (lv.vg_uuid + lv.uuid).replace("-", "")
-
-
 def by_uuid(dm: Iterable[DmDevice] | Unavailable) -> Mapping[str, DmDevice]:
     """Device-mapper's devices by uuid; none where they could not be read."""
     return {} if isinstance(dm, Unavailable) else {device.uuid: device for device in dm}
@@ -63,9 +58,9 @@ def by_uuid(dm: Iterable[DmDevice] | Unavailable) -> Mapping[str, DmDevice]:
 def snapshot_view(lv: LogicalVolume, devices: Mapping[str, DmDevice], origin: LogicalVolume | None) -> SnapshotView:
     """What is known of a COW snapshot. While it is merged, its state is told by the origin's device (snapshot-merge)."""
     merging = lv.attr[:1] == "S"
-    status = _snapshot_status(devices.get(dm_uuid(lv)))
+    status = _snapshot_status(devices.get(lv.dm_uuid))
     if merging and status is None and origin is not None:
-        status = _snapshot_status(devices.get(dm_uuid(origin)))
+        status = _snapshot_status(devices.get(origin.dm_uuid))
     if status is not None:
         fill = None
         if status.used is not None and status.total:
@@ -94,7 +89,7 @@ def _state_by_lvm(lv: LogicalVolume) -> SnapshotState | None:
 
 def pool_status(lv: LogicalVolume, devices: Mapping[str, DmDevice]) -> ThinPoolStatus | None:
     """Device-mapper's status of a thin pool: on its -tpool layer where thin LVs use it, else on its own device."""
-    for uuid in (dm_uuid(lv) + _POOL_LAYER, dm_uuid(lv)):
+    for uuid in (lv.dm_uuid + _POOL_LAYER, lv.dm_uuid):
         status = pool_status_of(devices.get(uuid))
         if status is not None:
             return status

@@ -44,10 +44,28 @@ def era_of(version: str) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EucalyptusOverlay:
-    """A sparse file of N GiB + 4 MiB, a loop device, a VG and an LV for each volume."""
+class _Eucalyptus:
+    """What both back ends have in common: `era`, file names and targets."""
 
     era: str
+
+    @property
+    def persists_targets(self) -> bool:
+        """Targets are made by bare tgtadm and exported again only when the storage controller itself starts."""
+        return False
+
+    def file_name(self, name: str) -> FileName:
+        """A name in the volumes folder; of DAS only finished or growing snapshots lie there."""
+        return read_file_name(name)
+
+    def is_target(self, iqn: str) -> bool:
+        """`<storeprefix><partition>:store<N>`."""
+        return iqn.startswith(_TARGET_PREFIX)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EucalyptusOverlay(_Eucalyptus):
+    """A sparse file of N GiB + 4 MiB, a loop device, a VG and an LV for each volume."""
 
     @property
     def name(self) -> str:
@@ -64,15 +82,6 @@ class EucalyptusOverlay:
         """Up to 3.1 every volume keeps its loop device; from 3.2 on only while exported or copied."""
         return self.era in (ERA_31, ERA_OLD)
 
-    @property
-    def persists_targets(self) -> bool:
-        """Targets are made by bare tgtadm and exported again only when the storage controller itself starts."""
-        return False
-
-    def file_name(self, name: str) -> FileName:
-        """A name in the volumes folder."""
-        return read_file_name(name)
-
     def lv_name(self, vg: str, lv: str, tags: tuple[str, ...]) -> LvName:
         """3.3+ names carry the id; before, names are random and only the loop device tells the volume."""
         new = _LV.match(lv)
@@ -83,16 +92,10 @@ class EucalyptusOverlay:
             return LvName(ours=True, is_snapshot=old[1] is not None)
         return LvName(ours=False)
 
-    def is_target(self, iqn: str) -> bool:
-        """`<storeprefix><partition>:store<N>`."""
-        return iqn.startswith(_TARGET_PREFIX)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EucalyptusDas:
+class EucalyptusDas(_Eucalyptus):
     """LVs in one VG on a disk; no loop devices at all."""
-
-    era: str
 
     @property
     def name(self) -> str:
@@ -109,25 +112,12 @@ class EucalyptusDas:
         """It uses none."""
         return False
 
-    @property
-    def persists_targets(self) -> bool:
-        """As the overlay."""
-        return False
-
-    def file_name(self, name: str) -> FileName:
-        """Only finished or growing snapshots lie in the volumes folder."""
-        return read_file_name(name)
-
     def lv_name(self, vg: str, lv: str, tags: tuple[str, ...]) -> LvName:
         """3.3+: euca-vol-…, with the id as a tag. Before: lv-…, and nothing on the host tells the volume."""
         new = _LV.match(lv)
         if new is not None and not _OVERLAY_VG.match(vg):
             return _named(new[1], "")
         return LvName(ours=False)
-
-    def is_target(self, iqn: str) -> bool:
-        """The same prefix as the overlay's."""
-        return iqn.startswith(_TARGET_PREFIX)
 
 
 def read_file_name(name: str) -> FileName:

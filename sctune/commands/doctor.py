@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from sctune.check import Check
     from sctune.exitcodes import ExitCode
+    from sctune.inventory import Inventory
     from sctune.model.report import Report
     from sctune.registry import Registry
 
@@ -28,23 +29,24 @@ def run_doctor(
     output: str | None,
     fail_on: FailOn,
     config_path: str | None,
+    begun: Inventory | None = None,
 ) -> ExitCode:
-    """Looks, judges, writes the report. What is wrong with the request is said before the host is looked at."""
+    """Looks (or goes on with a look that was begun), judges, writes the report. What is wrong with the request is said before the
+    host is looked at."""
     from sctune.config.load import load as load_config
     from sctune.doctor import diagnose
-    from sctune.headstart import begin, take
+    from sctune.headstart import begin
     from sctune.host.choose import open_host
     from sctune.registry import load as load_registry
 
     if names:
         choose(load_registry(), names)
     destination = Output(output)
-    inventory = take()
-    config = inventory.config if inventory else load_config(config_path)
-    host = inventory.host if inventory else open_host(from_path, root)
+    config = begun.config if begun else load_config(config_path)
+    host = begun.host if begun else open_host(from_path, root)
     try:
         # A whole run needs these answers whatever the checks are: they come while the checks are loaded.
-        inventory = inventory or (None if names else begin(host, config))
+        inventory = begun or (None if names else begin(host, config))
         registry = load_registry()
         _load_the_rest(format)
         report = diagnose(host, config, choose(registry, names), inventory=inventory)

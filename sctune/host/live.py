@@ -26,7 +26,6 @@ _STORE_BUDGET = 6.0
 _TGT_TIMEOUT = 3.0
 _LOOK_BUDGET = 13.0
 """The doctor ends within 15 s; children that stay have to be given up, and the report written."""
-_TGT_SOCKETS = "/var/run/tgtd"
 
 _ABSENT = {errno.ENOENT, errno.ENOTDIR, errno.ENXIO, errno.ENODEV}
 _DENIED = {errno.EACCES, errno.EPERM}

@@ -9,6 +9,7 @@ from contextlib import suppress
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from sctune.durable import sync_folder
 from sctune.errors import UserError
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def pack(path: str, members: Iterable[tuple[str, bytes]], *, mtime: int) -> None
             _pack_folder(target, members)
         else:
             _pack_tar(target, members, form, min(max(0, mtime), _LAST_GZIP_TIME))
-        _sync(os.path.dirname(target) or ".")
+        sync_folder(os.path.dirname(target) or ".")
     except OSError as error:
         raise UserError(f"cannot write {path}: {os.strerror(error.errno or 0)}", _ROOM) from error
 
@@ -158,13 +159,3 @@ def _sync_file_system(folder: str) -> None:
             raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
     finally:
         os.close(descriptor)
-
-
-def _sync(folder: str) -> None:
-    # The capture is whole already; a file system that cannot sync a folder is no reason to say otherwise.
-    with suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

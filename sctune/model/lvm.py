@@ -82,6 +82,11 @@ class LogicalVolume:
         return f"{self.vg}/{self.name}"
 
     @property
+    def dm_uuid(self) -> str:
+        """The uuid its device has in device-mapper, without the suffix of a layer (-real, -cow …)."""
+        return "LVM-" + (self.vg_uuid + self.uuid).replace("-", "")
+
+    @property
     def is_snapshot(self) -> bool:
         """Whether it is a COW snapshot (thick); thin snapshots have a pool."""
         return bool(self.origin) and not self.pool

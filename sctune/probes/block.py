@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from sctune.model.block import BlockDevice, BlockKind
 from sctune.model.units import KIB, SECTOR
+from sctune.probes.attribute import unsigned
 from sctune.unavailable import Unavailable
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def outline(host: Host) -> tuple[BlockDevice, ...] | Unavailable:
     for name, below in slaves.items():
         for slave in below:
             holders.setdefault(slave, []).append(name)
-    part_shift = (_number(host.read("/sys/module/loop/parameters/max_part")) or 0).bit_length()
+    part_shift = (unsigned(host.read("/sys/module/loop/parameters/max_part")) or 0).bit_length()
     devices = []
     for name in names:
         device = _read_device(host, name, slaves.get(name, ()), tuple(holders.get(name, ())), part_shift)
@@ -102,7 +103,7 @@ def _slaves(host: Host, name: str, known: frozenset[str]) -> tuple[str, ...]:
 def _read_device(host: Host, name: str, slaves: tuple[str, ...], holders: tuple[str, ...], part_shift: int) -> BlockDevice | None:
     folder = f"/sys/block/{name}"
     kind = kind_of(name)
-    size = _number(host.read(f"{folder}/size"))
+    size = unsigned(host.read(f"{folder}/size"))
     if size is None:
         return None
     if kind is BlockKind.LOOP:
@@ -140,20 +141,20 @@ def _with_queue(host: Host, plain: BlockDevice, loops: bool) -> BlockDevice:
     scheduler, schedulers = parse_scheduler(host.read(f"{queue}/scheduler"))
     if kind is BlockKind.LOOP and not loops:
         return replace(plain, scheduler=scheduler, schedulers=schedulers)
-    rotational = _number(host.read(f"{queue}/rotational"))
-    read_ahead = _number(host.read(f"{queue}/read_ahead_kb"))
+    rotational = unsigned(host.read(f"{queue}/rotational"))
+    read_ahead = unsigned(host.read(f"{queue}/read_ahead_kb"))
     physical = kind in (BlockKind.DISK, BlockKind.NVME)
     return replace(
         plain,
-        read_only=_number(host.read(f"{folder}/ro")) == 1,
-        removable=kind in (BlockKind.DISK, BlockKind.OTHER) and _number(host.read(f"{folder}/removable")) == 1,
+        read_only=unsigned(host.read(f"{folder}/ro")) == 1,
+        removable=kind in (BlockKind.DISK, BlockKind.OTHER) and unsigned(host.read(f"{folder}/removable")) == 1,
         rotational=None if rotational is None else rotational == 1,
         scheduler=scheduler,
         schedulers=schedulers,
         read_ahead=None if read_ahead is None else read_ahead * KIB,
-        nr_requests=_number(host.read(f"{queue}/nr_requests")),
+        nr_requests=unsigned(host.read(f"{queue}/nr_requests")),
         write_cache=_word(host.read(f"{queue}/write_cache")),
-        logical_block_size=_number(host.read(f"{queue}/logical_block_size")),
+        logical_block_size=unsigned(host.read(f"{queue}/logical_block_size")),
         model=_word(host.read(f"{folder}/device/model")) if physical else None,
     )
 
@@ -196,13 +197,6 @@ def _device_number(text: str | Unavailable) -> tuple[int, int] | None:
         return None
     major, _, minor = text.strip().partition(":")
     return (int(major), int(minor)) if major.isdecimal() and minor.isdecimal() and len(text) < 40 else None
-
-
-def _number(text: str | Unavailable) -> int | None:
-    if isinstance(text, Unavailable):
-        return None
-    word = text.strip()
-    return int(word) if word.isascii() and word.isdigit() and len(word) <= 20 else None
 
 
 def _word(text: str | Unavailable) -> str | None:

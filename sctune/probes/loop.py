@@ -6,12 +6,13 @@ does, but for the backing file's inode, which stat(2) of its path gives.
 
 from __future__ import annotations
 
-import os.path
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sctune.model.loop import LoopDevice, LoopState
 from sctune.model.units import SECTOR
+from sctune.paths import normalise
+from sctune.probes.attribute import unsigned
 from sctune.unavailable import Reason, Unavailable
 
 if TYPE_CHECKING:
@@ -58,11 +59,11 @@ def probe(host: Host) -> LoopState | Unavailable:
     if refused is not None:
         # A device that is there and cannot be read would make every count below it wrong.
         return refused
-    max_part = _number(host.read(f"{_MODULE}/max_part"))
+    max_part = unsigned(host.read(f"{_MODULE}/max_part"))
     return LoopState(
         devices=_with_backing(host, attached, part_shift=(max_part or 0).bit_length()),
         nodes=len(numbers),
-        max_loop=_number(host.read(f"{_MODULE}/max_loop")),
+        max_loop=unsigned(host.read(f"{_MODULE}/max_loop")),
         control=control,
     )
 
@@ -102,11 +103,11 @@ def _read_device(host: Host, number: int) -> _Attached | Unavailable | None:
     if isinstance(offset, Unavailable) and offset.reason in (Reason.ABSENT, Reason.FAILED):
         return None  # gone since; an attribute of a device on its way out answers ENXIO or ENODEV
     values = (
-        _number(offset),
-        _number(host.read(f"{folder}/size")),
-        _number(host.read(f"{folder}/loop/sizelimit")),
-        _number(host.read(f"{folder}/loop/autoclear")),
-        _number(host.read(f"{folder}/ro")),
+        unsigned(offset),
+        unsigned(host.read(f"{folder}/size")),
+        unsigned(host.read(f"{folder}/loop/sizelimit")),
+        unsigned(host.read(f"{folder}/loop/autoclear")),
+        unsigned(host.read(f"{folder}/ro")),
     )
     start, size, sizelimit, autoclear, read_only = values
     if start is None or size is None or sizelimit is None or autoclear is None or read_only is None:
@@ -121,17 +122,10 @@ def _read_device(host: Host, number: int) -> _Attached | Unavailable | None:
         sizelimit=sizelimit,
         autoclear=autoclear == 1,
         # Before Linux 4.4 there was neither direct I/O nor its attribute; before 4.14 no other block size than 512.
-        direct_io=_number(host.read(f"{folder}/loop/dio")) == 1,
+        direct_io=unsigned(host.read(f"{folder}/loop/dio")) == 1,
         read_only=read_only == 1,
-        logical_block_size=_number(host.read(f"{folder}/queue/logical_block_size")) or SECTOR,
+        logical_block_size=unsigned(host.read(f"{folder}/queue/logical_block_size")) or SECTOR,
     )
-
-
-def _number(text: str | Unavailable) -> int | None:
-    if isinstance(text, Unavailable):
-        return None
-    word = text.strip()
-    return int(word) if word.isascii() and word.isdigit() and len(word) <= 20 else None
 
 
 def _with_backing(host: Host, attached: Sequence[_Attached], *, part_shift: int) -> tuple[LoopDevice, ...]:
@@ -154,13 +148,6 @@ def candidates(text: str) -> tuple[str, ...]:
     text = text[:-1] if text.endswith("\n") else text
     path = normalise(text)
     return (path, normalise(text[: -len(_DELETED)])) if text.endswith(_DELETED) else (path,)
-
-
-def normalise(path: str) -> str:
-    """One spelling of a path (Eucalyptus 3.x writes //var/lib/…). The kernel shows no symbolic link and no "..", and
-    POSIX' meaning of exactly two leading slashes does not exist on Linux."""
-    normal = os.path.normpath(path)
-    return normal[1:] if normal.startswith("//") else normal
 
 
 def _device(item: _Attached, answers: dict[str, FileStat | Unavailable], part_shift: int) -> LoopDevice:

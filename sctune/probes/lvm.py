@@ -244,10 +244,10 @@ def _looks_torn(host: Host, answer: _Answer, block: tuple[BlockDevice, ...] | Un
         return True
     if isinstance(block, Unavailable):
         return False
-    reported = {(lv.vg_uuid + lv.uuid).replace("-", "") for lv in (*tables.logical_volumes, *tables.internal)}
+    reported = {lv.dm_uuid for lv in (*tables.logical_volumes, *tables.internal)}
     for device in block:
         if device.kind is BlockKind.DM and device.name not in left_out:
             uuid = host.read(f"/sys/block/{device.name}/dm/uuid")
-            if isinstance(uuid, str) and uuid.startswith("LVM-") and uuid[4 : 4 + 2 * _UUID] not in reported:
+            if isinstance(uuid, str) and uuid.startswith("LVM-") and uuid[: 4 + 2 * _UUID] not in reported:
                 return True
     return False

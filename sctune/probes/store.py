@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from sctune.host.base import FileKind, FileStat
 from sctune.model.store import StoreFile, StoreOrigin, VolumeStore
-from sctune.probes.loop import normalise
+from sctune.paths import normalise
 from sctune.probes.mounts import find_mount, unescape
 from sctune.unavailable import Reason, Unavailable, known
 

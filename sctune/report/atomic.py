@@ -12,6 +12,7 @@ import stat
 import sys
 from contextlib import suppress
 
+from sctune.durable import sync_folder
 from sctune.errors import UserError
 
 _MAX_LINKS = 40  # as the kernel's own limit (path_resolution(7))
@@ -121,7 +122,7 @@ def _replace(target: str, data: bytes) -> None:
         with suppress(OSError):
             os.unlink(temporary)
         raise
-    _sync_folder(folder)
+    sync_folder(folder)
 
 
 def _keep_owner_and_mode(target: str, descriptor: int) -> None:
@@ -133,16 +134,6 @@ def _keep_owner_and_mode(target: str, descriptor: int) -> None:
         # chown clears the set-id bits, hence first.
         os.fchown(descriptor, old.st_uid, old.st_gid)
     os.fchmod(descriptor, stat.S_IMODE(old.st_mode))
-
-
-def _sync_folder(folder: str) -> None:
-    # The file is whole already; a file system that cannot sync a folder is no reason to say otherwise.
-    with suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def _refused(path: str, error: OSError) -> UserError:

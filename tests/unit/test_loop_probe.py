@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from sctune.host.base import FileKind, FileStat
 from sctune.model.loop import LoopDevice, LoopState
-from sctune.probes.loop import candidates, normalise, probe
+from sctune.paths import normalise
+from sctune.probes.loop import candidates, probe
 from sctune.unavailable import Reason, Unavailable
 from tests.fakes import FakeHost
 from tests.unit.serving_hosts import STORE
