@@ -36,12 +36,14 @@ _KILL_GRACE = 0.3
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """What a job sent before it ended or its deadline passed. `finished`: it sent all it had. `error` is the text of an
-    exception in the job. `abandoned` is the pid of a worker that could not be killed."""
+    exception in the job. `abandoned` is the pid of a worker that could not be killed, `seconds` how long a job that was
+    given up was waited for."""
 
     items: tuple[tuple[Any, ...], ...]
     finished: bool
     error: str | None = None
     abandoned: int | None = None
+    seconds: float = 0.0
 
 
 class Nursery:
@@ -68,6 +70,7 @@ class Nursery:
     def run(self, job: str, *arguments: Any, stall: float, deadline: float, first: float | None = None) -> Outcome:
         """Runs a job. It is given up when `stall` seconds pass without an item (`first` before the first one, for a job that has
         to load something), or at `deadline` (time.monotonic())."""
+        began = time.monotonic()
         receiver, sender = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         with receiver:
             with sender:
@@ -78,8 +81,9 @@ class Nursery:
         items, error, finished = _decode(data)
         if complete:
             return Outcome(items=items, finished=finished, error=error)
+        seconds = time.monotonic() - began
         survivor = self._ask(b"K" + _REPLY.pack(pid))
-        return Outcome(items=items, finished=False, error=error, abandoned=survivor or None)
+        return Outcome(items=items, finished=False, error=error, abandoned=survivor or None, seconds=seconds)
 
     def _ask(self, message: bytes, descriptor: int | None = None) -> int:
         """One request to the nursery; it answers with a number."""

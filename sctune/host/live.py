@@ -287,4 +287,4 @@ def _gave_up(outcome: Outcome, what: str) -> Unavailable:
     if outcome.error is not None:
         return Unavailable(reason=Reason.FAILED, what=what, detail=outcome.error)
     pids = (outcome.abandoned,) if outcome.abandoned else ()
-    return Unavailable(reason=Reason.TIMEOUT, what=what, detail=f"no answer in {_STALL:g} s", pids=pids)
+    return Unavailable(reason=Reason.TIMEOUT, what=what, detail=f"no answer in {outcome.seconds:.0f} s", pids=pids)

@@ -81,6 +81,7 @@ def test_a_stalled_job_is_killed_and_what_it_sent_is_kept(nursery: Nursery) -> N
     assert not outcome.finished
     assert outcome.error is None
     assert outcome.abandoned is None
+    assert 0.2 <= outcome.seconds < 3
     assert time.monotonic() - began < 3
 
 
