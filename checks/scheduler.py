@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sctune.check import Check, Look, Result, Unexamined, not_applicable
 from sctune.findings import Code, Finding, Risk, Severity, Subject, SubjectKind, evidence
 from sctune.model.block import BlockKind
+from sctune.records import dataclass
 from sctune.serving import NOT_SERVING, serves_volumes
 from sctune.storage_path import devices_in_use
 from sctune.unavailable import Reason, Unavailable, known, need

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from shlex import quote
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,7 @@ from sctune.check import Check, Look, Result, Unexamined, not_applicable
 from sctune.findings import Code, Finding, Risk, Severity, Subject, SubjectKind, evidence
 from sctune.lvm_view import FROM_DM, FROM_LVM, by_uuid, extend_command, pool_status, pool_status_of, subject_of
 from sctune.model.dm import PoolMode
+from sctune.records import dataclass
 from sctune.unavailable import Reason, Unavailable, known, need
 
 if TYPE_CHECKING:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sctune.backends.base import FileRole
@@ -12,6 +11,7 @@ from sctune.chain_index import Index, device_behind, index, normal
 from sctune.findings import Subject, SubjectKind
 from sctune.model.chain import Chain, Chains, Export, LocalDisk, SnapshotLink
 from sctune.model.dm import SnapshotStatus
+from sctune.records import dataclass, field
 from sctune.unavailable import known
 
 if TYPE_CHECKING:

@@ -5,10 +5,10 @@ Joined by device number and inode, by LV uuid, by backing path after normalising
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sctune.paths import normalise
+from sctune.records import dataclass
 from sctune.unavailable import known
 
 if TYPE_CHECKING:

@@ -7,8 +7,9 @@ check is "not applicable"; where it could not be read, "unknown" with the reason
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from sctune.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable

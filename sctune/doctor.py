@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import gc
 import time
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sctune.backends.choose import label
@@ -19,6 +18,7 @@ from sctune.host.base import Source
 from sctune.inventory import FIRST, Inventory
 from sctune.model.loop import LoopState
 from sctune.model.report import CheckResult, Report, Role, Status
+from sctune.records import dataclass, replace
 from sctune.unavailable import CannotLook, Reason, Unavailable, known
 from sctune.version import VERSION
 

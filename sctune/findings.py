@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
+
+from sctune.records import dataclass
 
 Value: TypeAlias = "str | int | float | bool | tuple[str, ...] | None"
 Evidence: TypeAlias = "tuple[tuple[str, Value], ...]"

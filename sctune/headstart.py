@@ -8,9 +8,9 @@ it is not loaded for a command line that says nothing but what becomes of the re
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sctune.records import dataclass
 from sctune.report.format import FailOn, Format
 
 if TYPE_CHECKING:

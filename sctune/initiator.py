@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from shlex import quote
 from typing import TYPE_CHECKING
 
 from sctune.findings import Subject, SubjectKind
+from sctune.records import dataclass
 from sctune.unavailable import Reason, Unavailable, need
 
 if TYPE_CHECKING:

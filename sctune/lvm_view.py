@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from shlex import quote
 from typing import TYPE_CHECKING
 
 from sctune.findings import Subject, SubjectKind
 from sctune.model.dm import SnapshotState, SnapshotStatus, ThinPoolStatus
+from sctune.records import dataclass
 from sctune.unavailable import Unavailable, known
 
 if TYPE_CHECKING:

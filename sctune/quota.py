@@ -7,12 +7,12 @@ allocated of it. Property names and meanings: StorageInfo.java, DirectStorageInf
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sctune.backends.base import FileRole
 from sctune.config.model import Quotas
 from sctune.model.units import GIB, MIB
+from sctune.records import dataclass
 from sctune.unavailable import Reason, Unavailable
 
 if TYPE_CHECKING:

@@ -11,11 +11,11 @@ that carries its name and always says "unknown" with the reason: it is reported 
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, NoReturn
 
 from sctune.check import Check
+from sctune.records import dataclass
 from sctune.unavailable import CannotLook, Reason, Unavailable
 
 if TYPE_CHECKING:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sctune.findings import Subject, SubjectKind
 from sctune.model.store import StoreOrigin
+from sctune.records import dataclass
 from sctune.unavailable import Unavailable
 
 if TYPE_CHECKING:

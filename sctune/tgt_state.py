@@ -7,13 +7,13 @@ is what counts, and systemd's word where its unit was stopped on purpose.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sctune.backends.choose import candidates
 from sctune.chain_state import Unexported, unexported
 from sctune.findings import Cause
 from sctune.loop_use import users
+from sctune.records import dataclass
 from sctune.tgt_process import daemon_subject
 from sctune.unavailable import Reason, Unavailable, known
 

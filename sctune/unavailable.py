@@ -6,9 +6,10 @@ A probe never raises for a bad host and never returns an empty result where it c
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeVar
+
+from sctune.records import dataclass
 
 T = TypeVar("T")
 

@@ -7,9 +7,9 @@ of eucalyptus/eucalyptus 3.1.2, 3.2.2, 3.3.2, 3.4.2, 4.0.2 … 4.4.2.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from sctune.backends.base import FileName, FileRole, LvName
+from sctune.records import dataclass
 
 MAX_LOOP_DEVICES = 256
 """OverlayManager.MAX_LOOP_DEVICES, and the number of nodes create-loop-devices makes (CREATE_SC_LOOP_DEVICES)."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from sctune.backends.base import FileName, FileRole, LvName
+from sctune.records import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 import yaml
 
 from sctune.errors import UserError
+from sctune.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

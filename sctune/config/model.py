@@ -5,8 +5,9 @@ Sizes in bytes, times in seconds, ratios 0..1.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from sctune.records import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

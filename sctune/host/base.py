@@ -11,8 +11,9 @@ network mount or disk, where a mere stat() hangs for ever: they are touched in d
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
+
+from sctune.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -21,8 +21,9 @@ import socket
 import struct
 import threading
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from sctune.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

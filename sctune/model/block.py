@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from sctune.records import dataclass
 
 
 class BlockKind(StrEnum):

@@ -5,10 +5,10 @@ A link that is not there is None or (); what that means is a check's business.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sctune.findings import Subject, SubjectKind
+from sctune.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

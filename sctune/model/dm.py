@@ -5,9 +5,10 @@ Sources: Documentation/ABI/testing/sysfs-block-dm, Documentation/admin-guide/dev
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+from sctune.records import dataclass
 
 if TYPE_CHECKING:
     from sctune.unavailable import Unavailable

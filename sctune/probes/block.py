@@ -7,12 +7,12 @@ and bcache make both links at once, block/holder.c), and only such stacked devic
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sctune.model.block import BlockDevice, BlockKind
 from sctune.model.units import KIB, SECTOR
 from sctune.probes.attribute import unsigned
+from sctune.records import replace
 from sctune.unavailable import Unavailable
 
 if TYPE_CHECKING:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from sctune.model.dm import PoolMode, SnapshotState, SnapshotStatus, ThinPoolStatus, ThinStatus
 from sctune.model.units import SECTOR
+from sctune.records import dataclass
 
 _HEX = "0123456789abcdefABCDEF"
 

@@ -13,10 +13,10 @@ What a record does not set has the compiled default (usr/idbm.c, __idbm_rec_read
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sctune.model.initiator import InitiatorConfiguration, InitiatorTimeouts, NodeRecord
+from sctune.records import dataclass, field
 from sctune.unavailable import Reason, Unavailable
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ _KEPT = frozenset(
 )
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Settings:
     """What a file says: the settings we use, the names on lines that open-iscsi skips, and whether a CHAP secret is in it."""
 

@@ -6,13 +6,13 @@ does, but for the backing file's inode, which stat(2) of its path gives.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sctune.model.loop import LoopDevice, LoopState
 from sctune.model.units import SECTOR
 from sctune.paths import normalise
 from sctune.probes.attribute import unsigned
+from sctune.records import dataclass
 from sctune.unavailable import Reason, Unavailable
 
 if TYPE_CHECKING:

@@ -17,11 +17,11 @@ from __future__ import annotations
 
 import re
 import time
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sctune.model.block import BlockKind
 from sctune.probes import lvm_accept
+from sctune.records import dataclass, replace
 from sctune.unavailable import Reason, Unavailable
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ values are strings: numbers because of `--units b --nosuffix`, states in the att
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sctune.model.lvm import LogicalVolume, PhysicalVolume, VolumeGroup
+from sctune.records import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,9 +6,9 @@ The words are those of lib/cache/lvmcache.c and lib/metadata/metadata.c, LVM 2.0
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from sctune.model.lvm import DuplicatePv
+from sctune.records import dataclass
 
 _NOT_USING = re.compile(r"Not using device (\S.*?) for PV ([\w-]+)\.?$")
 _PREFERS = re.compile(r"PV ([\w-]+) prefers device (\S.*?)(?: because .*)?$")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sctune.host.base import FileKind, FileStat
 from sctune.model.store import StoreFile, StoreOrigin, VolumeStore
 from sctune.paths import normalise
 from sctune.probes.mounts import find_mount, unescape
+from sctune.records import dataclass
 from sctune.unavailable import Reason, Unavailable, known
 
 if TYPE_CHECKING:

@@ -6,10 +6,10 @@ this reads the parts of that language that such files use. Secrets are dropped i
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sctune.model.target import PersistedTarget, TgtConfiguration
+from sctune.records import dataclass, field
 from sctune.unavailable import Reason, Unavailable
 
 if TYPE_CHECKING:

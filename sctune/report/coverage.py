@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sctune.model.report import Status
+from sctune.records import dataclass
 from sctune.report.exit import is_incomplete
 from sctune.unavailable import Reason
 

@@ -5,8 +5,9 @@ show what a terminal shows.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from sctune.records import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -56,7 +57,7 @@ def atom(text: str) -> str:
     return text.replace(" ", _KEEP)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Page:
     """Lines, as they are added."""
 

@@ -10,8 +10,9 @@ A remedy's command has to stay exact as well as harmless: quoted text with such 
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, overload
+
+from sctune.records import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
