@@ -5,10 +5,11 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from typing import TYPE_CHECKING, NoReturn
 
+TYPE_CHECKING = False  # as typing has it, which takes as long to load as the interpreter
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import NoReturn
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -48,7 +49,7 @@ def _run(chosen: list[str]) -> int:
 
         plain = read_plain(chosen)
         if plain is not None:
-            return run_plain(plain)
+            return run_plain(*plain)
     from sctune.cli import run
 
     return run(chosen)

@@ -72,14 +72,19 @@ class Index:
         """The LV a target's backing path leads to: by path, else by the device number of the node."""
         if (lv := self.lv_by_path.get(path)) is not None:
             return lv
+        if self._loop_named(path) is not None:
+            return None
         device = device_behind(path, host)
         return self.lv_by_device.get(device) if device is not None else None
 
+    def _loop_named(self, path: str) -> LoopDevice | None:
+        name = path.rpartition("/")[2]
+        return self.loop_by_name.get(name) if path == f"/dev/{name}" else None
+
     def loop_behind(self, path: str, host: Host) -> LoopDevice | None:
         """The loop device a backing path leads to."""
-        name = path.rpartition("/")[2]
-        if path == f"/dev/{name}" and name in self.loop_by_name:
-            return self.loop_by_name[name]
+        if (loop := self._loop_named(path)) is not None:
+            return loop
         device = device_behind(path, host)
         return self.loop_by_device.get(device) if device is not None else None
 

@@ -8,35 +8,27 @@ it is not loaded for a command line that says nothing but what becomes of the re
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
 
-from sctune.records import dataclass
-from sctune.report.format import FailOn, Format
-
+TYPE_CHECKING = False  # as in sctune.host.ahead
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from sctune.config.model import Config
     from sctune.exitcodes import ExitCode
+    from sctune.host.ahead import Ahead
     from sctune.host.base import Host
     from sctune.inventory import Inventory
 
 _SPAWN = 0.05
 """Seconds to wait at most until LVM has been started; where it is not installed, none of it matters."""
+FORMATS = ("text", "json")
+FAIL_ON = ("info", "warning", "critical", "never")
+"""The words of report.format.Format and FailOn, which are enumerations and cost more to load than to be said again."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlainDoctor:
-    """`sctune doctor` on this machine, all checks, the host's own configuration: only what becomes of the report is said."""
-
-    format: Format
-    fail_on: FailOn
-    output: str | None
-
-
-def read_plain(arguments: Sequence[str]) -> PlainDoctor | None:
-    """The command line, where it is so plain that its own libraries are not needed to read it; None for any other, a wrong one
-    included: that is for the command line's parser to say."""
+def read_plain(arguments: Sequence[str]) -> tuple[str, str, str | None] | None:
+    """The command line as (format, fail_on, output), where it is so plain that its own libraries are not needed to read it; None
+    for any other, a wrong one included: that is for the command line's parser to say."""
     if not arguments or arguments[0] != "doctor":
         return None
     said = {"--format": "text", "--fail-on": "warning", "--output": ""}
@@ -48,34 +40,40 @@ def read_plain(arguments: Sequence[str]) -> PlainDoctor | None:
         if option not in said or not value or value.startswith("-"):
             return None
         said[option] = value
-    try:
-        return PlainDoctor(format=Format(said["--format"]), fail_on=FailOn(said["--fail-on"]), output=said["--output"] or None)
-    except ValueError:
+    if said["--format"] not in FORMATS or said["--fail-on"] not in FAIL_ON:
         return None
+    return said["--format"], said["--fail-on"], said["--output"] or None
 
 
-def run(plain: PlainDoctor) -> ExitCode:
-    """Runs it."""
-    begun = start()
+def run(format: str, fail_on: str, output: str | None) -> ExitCode:
+    """Runs it: on this machine, all checks, with the host's own configuration."""
+    from sctune.host import ahead
+
+    read_ahead = ahead.begin()
+    begun = None
     try:
+        begun = start(read_ahead)
         from sctune.commands.doctor import run_doctor
+        from sctune.report.format import FailOn, Format
 
         return run_doctor(
             from_path=None,
             root=None,
             names=(),
-            format=plain.format,
-            output=plain.output,
-            fail_on=plain.fail_on,
+            format=Format(format),
+            output=output,
+            fail_on=FailOn(fail_on),
             config_path=None,
             begun=begun,
         )
     finally:
         if begun is not None:
             begun.host.close()
+        if read_ahead is not None:
+            read_ahead.close()
 
 
-def start() -> Inventory | None:
+def start(read_ahead: Ahead | None = None) -> Inventory | None:
     """Begins the look at this machine. What is wrong with the configuration is left for the command to say."""
     from sctune.config.load import load
     from sctune.errors import UserError
@@ -86,7 +84,7 @@ def start() -> Inventory | None:
         return None
     from sctune.host.live import LiveHost
 
-    host = LiveHost()
+    host = LiveHost(ahead=read_ahead)
     return begin(host, config, asked=lambda: host.tool_started.wait(_SPAWN))
 
 

@@ -208,7 +208,7 @@ class Inventory:
         """What lies at the backing paths of tgtd's LUNs."""
         from sctune.probes.backings import probe
 
-        return probe(self.host, tgt=self.tgt, processes=self.processes)
+        return probe(self.host, tgt=self.tgt, processes=lambda: self.processes)
 
     @Part
     def lio(self) -> tuple[str, ...] | Unavailable:

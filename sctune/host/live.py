@@ -16,6 +16,7 @@ from sctune.unavailable import Reason, Unavailable
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from sctune.host.ahead import Ahead
     from sctune.host.base import Completed, DmQuery, TgtMode
 
 READ_LIMIT = 4 * 1024 * 1024
@@ -48,12 +49,14 @@ class LiveHost:
     """The live machine. Use it as a context manager, or close it: it has a child process.
 
     `tool_path` is where tools are looked for (tests put fakes there). `budget` is how many seconds all answers together may
-    take, however many things hang.
+    take, however many things hang. `ahead` has read some of it already; who made it closes it.
     """
 
     source = Source.LIVE
 
-    def __init__(self, *, tool_path: str | None = None, budget: float = _LOOK_BUDGET) -> None:
+    def __init__(self, *, tool_path: str | None = None, budget: float = _LOOK_BUDGET, ahead: Ahead | None = None) -> None:
+        self._ahead = ahead
+        self._ahead_lock = threading.Lock()
         self._until = time.monotonic() + budget
         self._nursery = Nursery()
         self._tool_path = tool_path
@@ -86,6 +89,11 @@ class LiveHost:
 
     def read(self, path: str) -> str | Unavailable:
         """Reads a system file. Raw descriptors: a sysfs attribute costs a third of what open() does."""
+        if self._ahead is not None and path.startswith("/sys/block/loop"):
+            with self._ahead_lock:
+                known = self._ahead.take(path)
+            if known is not None:
+                return unavailable(known, path) if isinstance(known, int) else known.decode("utf-8", "surrogateescape")
         try:
             # Non-blocking, so that a FIFO somebody left in /etc does not stop us.
             descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK)

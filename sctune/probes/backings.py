@@ -10,6 +10,8 @@ from sctune.tgt_process import daemon_of
 from sctune.unavailable import Reason, Unavailable, known
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sctune.host.base import FileStat, Host
     from sctune.model.process import Processes
     from sctune.model.target import Lun, TgtDaemon, TgtState
@@ -19,23 +21,28 @@ _NO_FILE = frozenset({"null", "sheepdog", "rbd", "glfs"})
 _SECTOR = 512
 
 
-def probe(host: Host, *, tgt: TgtState | Unavailable, processes: Processes | Unavailable) -> tuple[Backing, ...] | Unavailable:
+def probe(
+    host: Host, *, tgt: TgtState | Unavailable, processes: Callable[[], Processes | Unavailable]
+) -> tuple[Backing, ...] | Unavailable:
     """A record for each path that some LUN names, each path once. A tgtd in another mount namespace (a container, a unit with
-    PrivateTmp) sees other files than we do: what we do not see is looked for through its root as well."""
+    PrivateTmp) sees other files than we do: what we do not see is looked for through its root as well. `processes` is asked
+    for only then: the process table takes longer than the paths."""
     if isinstance(tgt, Unavailable):
         return tgt
-    roots: dict[str, str] = {}
+    daemons: dict[str, TgtDaemon] = {}
     for daemon in tgt.daemons:
-        root = _other_root(host, daemon, processes)
         for target in daemon.targets:
             for lun in target.luns:
                 if is_file(lun):
-                    roots.setdefault(lun.backing_path, root)
-    paths = tuple(roots)
+                    daemons.setdefault(lun.backing_path, daemon)
+    paths = tuple(daemons)
     stats = dict(zip(paths, host.stat_files(paths), strict=True)) if paths else {}
-    again = tuple(path for path, stat in stats.items() if roots[path] and _missing(stat))
-    if again:
-        through = host.stat_files(tuple(roots[path] + path for path in again))
+    missing = tuple(path for path, stat in stats.items() if _missing(stat))
+    if missing:
+        table = processes()
+        roots = {daemon.control_port: _other_root(host, daemon, table) for daemon in tgt.daemons}
+        again = {path: root + path for path in missing if (root := roots[daemons[path].control_port])}
+        through = host.stat_files(tuple(again.values())) if again else ()
         stats.update((path, stat) for path, stat in zip(again, through, strict=True) if not _missing(stat))
     return tuple(Backing(path=path, stat=stat, device_size=_device_size(host, stat)) for path, stat in stats.items())
 

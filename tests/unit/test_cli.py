@@ -14,6 +14,7 @@ import sctune.commands.doctor
 import sctune.config.load
 import sctune.doctor
 import sctune.headstart
+import sctune.host.ahead
 import sctune.host.choose
 from sctune.__main__ import main
 from sctune.config.model import Config
@@ -74,7 +75,8 @@ def doctor(monkeypatch: pytest.MonkeyPatch) -> Doctor:
     fake = Doctor()
     monkeypatch.setattr(sctune.doctor, "diagnose", fake.diagnose)
     monkeypatch.setattr(sctune.headstart, "begin", lambda _host, _config: None)
-    monkeypatch.setattr(sctune.headstart, "start", lambda: None)
+    monkeypatch.setattr(sctune.headstart, "start", lambda _ahead: None)
+    monkeypatch.setattr(sctune.host.ahead, "begin", lambda: None)
     monkeypatch.setattr(sctune.host.choose, "open_host", fake.open_host)
     monkeypatch.setattr(sctune.config.load, "load", fake.load)
     monkeypatch.delenv("COLUMNS", raising=False)

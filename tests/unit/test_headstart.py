@@ -9,7 +9,8 @@ import pytest
 import sctune.cli
 import sctune.commands.doctor
 from sctune.exitcodes import ExitCode
-from sctune.headstart import read_plain
+from sctune.headstart import FAIL_ON, FORMATS, read_plain
+from sctune.report.format import FailOn, Format
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,7 +56,7 @@ def test_it_is_read_as_the_parser_reads_it(arguments: Sequence[str], monkeypatch
     plain = read_plain(arguments)
     assert plain is not None
     (options,) = asked
-    assert (options["format"], options["fail_on"], options["output"]) == (plain.format, plain.fail_on, plain.output)
+    assert (options["format"], options["fail_on"], options["output"]) == plain
     rest = {name: value for name, value in options.items() if name not in ("format", "fail_on", "output")}
     assert not any(rest.values())
 
@@ -63,3 +64,8 @@ def test_it_is_read_as_the_parser_reads_it(arguments: Sequence[str], monkeypatch
 @pytest.mark.parametrize("arguments", NOT_PLAIN, ids=" ".join)
 def test_anything_else_is_left_to_the_parser(arguments: Sequence[str]) -> None:
     assert read_plain(arguments) is None
+
+
+def test_the_words_are_those_of_the_enumerations() -> None:
+    assert set(FORMATS) == {str(word) for word in Format}
+    assert set(FAIL_ON) == {str(word) for word in FailOn}

@@ -263,7 +263,7 @@ def processes(pid: int = 9) -> Processes:
 def test_each_path_once() -> None:
     host = host_of(p0="")
     host.stats["/srv/volumes/a.img"] = A_FILE
-    found = probe_backings(host, tgt=state(host), processes=processes())
+    found = probe_backings(host, tgt=state(host), processes=processes)
     assert isinstance(found, tuple)
     assert [backing.path for backing in found] == ["/srv/volumes/a.img", "/srv/volumes/b with space.img"]
     assert found[0].stat is A_FILE
@@ -275,11 +275,11 @@ def test_the_kernels_size_of_a_device() -> None:
     host = host_of(p0="")
     host.stats["/srv/volumes/a.img"] = host.stats["/srv/volumes/b with space.img"] = A_LOOP
     host.files["/sys/dev/block/7:3/size"] = "8192\n"
-    found = probe_backings(host, tgt=state(host), processes=processes())
+    found = probe_backings(host, tgt=state(host), processes=processes)
     assert isinstance(found, tuple)
     assert [backing.device_size for backing in found] == [4 << 20, 4 << 20]
     host.files["/sys/dev/block/7:3/size"] = "many\n"
-    found = probe_backings(host, tgt=state(host), processes=processes())
+    found = probe_backings(host, tgt=state(host), processes=processes)
     assert isinstance(found, tuple)
     assert isinstance(found[0].device_size, Unavailable)
 
@@ -288,7 +288,7 @@ def test_a_daemon_in_a_container_sees_its_own_files() -> None:
     host = host_of(p0="")
     host.links |= {"/proc/self/ns/mnt": "mnt:[1]", "/proc/9/ns/mnt": "mnt:[2]"}
     host.stats["/proc/9/root/srv/volumes/a.img"] = A_FILE
-    found = probe_backings(host, tgt=state(host), processes=processes())
+    found = probe_backings(host, tgt=state(host), processes=processes)
     assert isinstance(found, tuple)
     assert found[0].stat is A_FILE
     assert found[1].stat == Unavailable(reason=Reason.ABSENT, what="/srv/volumes/b with space.img")
@@ -297,7 +297,7 @@ def test_a_daemon_in_a_container_sees_its_own_files() -> None:
 def test_luns_without_a_file_are_not_looked_for() -> None:
     text = recorded("target").replace("Backing store type: rdwr", "Backing store type: null")
     host = host_of(p0={TgtMode.TARGET: text})
-    assert probe_backings(host, tgt=state(host), processes=processes()) == ()
+    assert probe_backings(host, tgt=state(host), processes=processes) == ()
 
 
 # --- small parts
