@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 
-TYPE_CHECKING = False  # as in sctune.host.ahead
+TYPE_CHECKING = False  # as typing has it, which takes as long to load as the interpreter
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 

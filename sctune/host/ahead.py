@@ -14,10 +14,6 @@ import marshal
 import os
 import time
 
-TYPE_CHECKING = False  # as typing has it, which costs more to load than the child to start
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
 BLOCK = "/sys/block"
 ATTRIBUTES = (
     "loop/backing_file",
@@ -100,13 +96,15 @@ def begin() -> Ahead | None:
 
 def _child(output: int) -> None:
     names = [name for name in os.listdir(BLOCK) if name.startswith("loop")]
-    sizes = _read(f"{BLOCK}/{name}/size" for name in names)
+    sizes: dict[str, bytes | int] = {}
+    for name in names:
+        _read(name, ("size",), sizes)
     _send(output, sizes)
-    rest = []
+    rest: dict[str, bytes | int] = {}
     for name in names:
         idle = sizes[f"{BLOCK}/{name}/size"] == b"0\n"
-        rest += [f"{BLOCK}/{name}/{attribute}" for attribute in (ATTRIBUTES[:1] if idle else ATTRIBUTES)]
-    _send(output, _read(rest))
+        _read(name, ATTRIBUTES[:1] if idle else ATTRIBUTES, rest)
+    _send(output, rest)
 
 
 def _send(output: int, answers: dict[str, bytes | int]) -> None:
@@ -116,18 +114,24 @@ def _send(output: int, answers: dict[str, bytes | int]) -> None:
         data = data[os.write(output, data) :]
 
 
-def _read(paths: Iterable[str]) -> dict[str, bytes | int]:
-    found: dict[str, bytes | int] = {}
-    for path in paths:
+def _read(name: str, attributes: tuple[str, ...], found: dict[str, bytes | int]) -> None:
+    """Reads a device's attributes. From its folder on: the way to it costs a fifth of a read."""
+    path = f"{BLOCK}/{name}"
+    try:
+        folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        found.update((f"{path}/{attribute}", error.errno or 5) for attribute in attributes)
+        return
+    for attribute in attributes:
         try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            descriptor = os.open(attribute, os.O_RDONLY, dir_fd=folder)
         except OSError as error:
-            found[path] = error.errno or 5
+            found[f"{path}/{attribute}"] = error.errno or 5
             continue
         try:
-            found[path] = os.read(descriptor, 8192)
+            found[f"{path}/{attribute}"] = os.read(descriptor, 8192)
         except OSError as error:
-            found[path] = error.errno or 5
+            found[f"{path}/{attribute}"] = error.errno or 5
         finally:
             os.close(descriptor)
-    return found
+    os.close(folder)

@@ -95,19 +95,16 @@ def processes(skip: Sequence[int]) -> Iterator[tuple[Any, ...]]:
 
     boot = psutil.boot_time()
     for pid in psutil.pids():
-        if pid in skip or pid == 2:
+        if pid in skip or _is_kernel_thread(pid):
             continue
         yield (pid,)
         try:
             process = psutil.Process(pid)
             with process.oneshot():
-                ppid = process.ppid()
-                if ppid == 2:
-                    continue
                 cpu = process.cpu_times()
                 yield (
                     pid,
-                    ppid,
+                    process.ppid(),
                     process.name(),
                     _STATES.get(process.status(), "?"),
                     redact_argv(process.cmdline()),
@@ -118,6 +115,17 @@ def processes(skip: Sequence[int]) -> Iterator[tuple[Any, ...]]:
                 )
         except psutil.Error:
             continue  # it ended, or another user's: what is not there is not there
+
+
+def _is_kernel_thread(pid: int) -> bool:
+    """Whether it is kthreadd or one of its children, of which a host has hundreds: proc_pid_stat(5) never blocks, and psutil
+    would take ten times as long to say it."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            ppid = file.read().rpartition(b")")[2].split()[1]
+    except (OSError, IndexError):
+        return False  # it ended, or we may not: psutil says which
+    return pid == 2 or ppid == b"2"
 
 
 _STATES = {

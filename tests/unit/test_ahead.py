@@ -76,7 +76,7 @@ def test_a_child_that_died_leaves_all_to_be_read(sysfs: Path, monkeypatch: pytes
 
 
 def test_it_is_closed_before_it_is_done(sysfs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ahead, "_read", lambda _paths: time.sleep(60))
+    monkeypatch.setattr(ahead, "_read", lambda *_: time.sleep(60))
     ahead.Ahead().close()
     assert not children()
 

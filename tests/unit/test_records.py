@@ -114,6 +114,23 @@ def test_what_is_missing_or_unknown_is_named() -> None:
         Ours(1)  # type: ignore[call-arg]
 
 
+def test_of_many_each_is_like_the_first() -> None:
+    @records.dataclass(frozen=True, slots=True, kw_only=True)
+    class Many:
+        """Of which there are many."""
+
+        put_self: int
+        self_: str = "x"
+
+    made = [Many(put_self=number) for number in range(200)]
+    assert [many.put_self for many in made] == list(range(200))
+    assert {many.self_ for many in made} == {"x"}
+    assert made[0] == Many(put_self=0)
+    for wrong in ({}, {"put_self": 1, "other": 2}):
+        with pytest.raises(TypeError):
+            Many(**wrong)  # type: ignore[arg-type]
+
+
 def test_a_child_has_its_parents_fields_too() -> None:
     assert repr(Child(size=1)) == "Child(size=1, name='a', parts=[], extra=3)"
     assert [field.name for field in dataclasses.fields(Child)] == ["size", "name", "parts", "extra"]
