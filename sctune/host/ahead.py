@@ -100,6 +100,7 @@ def _child(output: int) -> None:
     for name in names:
         _read(name, ("size",), sizes)
     _send(output, sizes)
+    os.nice(5)  # LVM, which waited for the sizes, comes first
     rest: dict[str, bytes | int] = {}
     for name in names:
         idle = sizes[f"{BLOCK}/{name}/size"] == b"0\n"

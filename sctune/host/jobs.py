@@ -89,6 +89,8 @@ def processes(skip: Sequence[int]) -> Iterator[tuple[Any, ...]]:
     """First (pid,) before each process is touched, then its fields, so that the one that hangs is known. Kernel threads have
     no arguments and are left out. Secrets never leave the child.
     (pid, ppid, name, state, argv, started, cpu seconds, uid, threads)."""
+    # LVM runs beside us and takes longer; and a busy host has more to do than to be looked at.
+    os.nice(_NICE)
     import psutil
 
     from sctune.host.redact import redact_argv
@@ -115,6 +117,10 @@ def processes(skip: Sequence[int]) -> Iterator[tuple[Any, ...]]:
                 )
         except psutil.Error:
             continue  # it ended, or another user's: what is not there is not there
+
+
+_NICE = 5
+"""A third of the processor where everybody wants it (sched(7)): the table is still there long before its deadline."""
 
 
 def _is_kernel_thread(pid: int) -> bool:
