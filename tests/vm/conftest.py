@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from .faults import STATES, Stage
 from .kernel import MachineUnavailable, find_program
 from .machine import Machine
+from .stages import STATES, Stage
 from .storage import OTHER, SECRET, VOLUME, Storage
 
 if TYPE_CHECKING:
@@ -37,14 +37,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def boot() -> Callable[[], Machine]:
-    """Boots a machine of one's own, to be closed by the caller."""
+def boot() -> Callable[..., Machine]:
+    """Boots a machine of one's own with the options of `Machine.boot`, to be closed by the caller."""
 
-    def boot_or_skip() -> Machine:
+    def boot_or_skip(**options: Any) -> Machine:
         try:
             for name, package in PROGRAMS.items():
                 find_program(name, package)
-            return Machine.boot()
+            return Machine.boot(**options)
         except MachineUnavailable as error:
             if os.environ.get("SCTUNE_REQUIRE_VM") == "1":
                 raise
@@ -54,7 +54,7 @@ def boot() -> Callable[[], Machine]:
 
 
 @pytest.fixture(scope="session")
-def machine(boot: Callable[[], Machine]) -> Iterator[Machine]:
+def machine(boot: Callable[..., Machine]) -> Iterator[Machine]:
     """The machine of this run."""
     with boot() as booted:
         yield booted

@@ -11,8 +11,8 @@ import shutil
 import sys
 from pathlib import Path
 
-from .faults import STATES, Stage
 from .machine import CommandTimeout, Machine
+from .stages import STATES, Stage
 from .storage import OTHER, SECRET, VOLUME, Storage
 
 HERE = Path(__file__).resolve().parent

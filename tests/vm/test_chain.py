@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .faults import MISSING_VG, THIN_VG
+from .stages import MISSING_VG, THIN_VG
 from .storage import OTHER, SNAPSHOT, VOLUME, dm_name
 
 if TYPE_CHECKING:

@@ -1,0 +1,12 @@
+"""All faults of one volume."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from . import loops, lvm, snapshots, targets
+
+if TYPE_CHECKING:
+    from .base import VolumeFault
+
+VOLUME_FAULTS: tuple[VolumeFault, ...] = (*loops.FAULTS, *lvm.FAULTS, *snapshots.FAULTS, *targets.FAULTS)
