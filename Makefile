@@ -1,13 +1,17 @@
 # make help
 VENV := .venv
 # A recorded host that has faults: a capture that `sctune doctor --from` reads.
+# Each test machine has one processor.
+TWO_MACHINES := --numprocesses 2 --dist loadgroup
 EXAMPLE ?= tests/scenarios/storage-controller-faults
 
-.PHONY: help doctor test check format bench clean
+.PHONY: help doctor test test-all scenarios check format bench clean
 
 help:
 	@echo 'make doctor   install into $(VENV), examine this host, then a recorded example host that has faults'
 	@echo 'make test     install what the tests need, then run ruff, mypy and all tests'
+	@echo 'make test-all the same, and every fault of a storage host alone and in pairs (40 minutes)'
+	@echo 'make scenarios capture the hosts of tests/vm anew'
 	@echo 'make check    ruff and mypy alone'
 	@echo 'make format   let ruff put the code in form'
 	@echo 'make bench    benchmarks, side by side with what an operator types instead (root)'
@@ -33,7 +37,15 @@ doctor: $(VENV)/.sctune
 
 test: check
 	@.ci/debian-packages
-	$(VENV)/bin/python -m pytest
+	$(VENV)/bin/python -m pytest -m 'not vm and not thorough'
+	$(VENV)/bin/python -m pytest -m 'vm and not thorough' $(TWO_MACHINES)
+
+test-all: test
+	$(VENV)/bin/python -m pytest -m 'vm and thorough' $(TWO_MACHINES)
+
+scenarios: $(VENV)/.sctune-test
+	$(VENV)/bin/python -m pytest -m vm --update-scenarios $(TWO_MACHINES) tests/vm
+	$(VENV)/bin/python -m pytest --update-golden tests/scenarios
 
 check: $(VENV)/.sctune-test
 	$(VENV)/bin/ruff check
@@ -48,6 +60,7 @@ bench: $(VENV)/.sctune-test
 	$(VENV)/bin/python bench/startup.py
 	$(VENV)/bin/python bench/growth.py
 	$(VENV)/bin/python bench/doctor.py
+	$(VENV)/bin/python bench/vm.py
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -33,3 +33,4 @@ def no_processes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--update-golden` rewrites golden files from what is printed now; look at the difference before you commit it."""
     parser.addoption("--update-golden", action="store_true", default=False, help="rewrite golden files")
+    parser.addoption("--update-scenarios", action="store_true", default=False, help="capture the hosts of tests/vm anew")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from . import capture
 from .kernel import MachineUnavailable, find_program
 from .machine import Machine
 from .stages import STATES, Stage
@@ -51,6 +52,17 @@ def boot() -> Callable[..., Machine]:
             pytest.skip(str(error))
 
     return boot_or_skip
+
+
+@pytest.fixture
+def keep(request: pytest.FixtureRequest) -> Callable[..., None]:
+    """Keeps a machine's state as a scenario, where that is asked for (--update-scenarios)."""
+
+    def keep_or_not(machine: Machine, name: str, options: str = "") -> None:
+        if request.config.getoption("--update-scenarios"):
+            capture.keep(machine, name, options)
+
+    return keep_or_not
 
 
 @pytest.fixture(scope="session")

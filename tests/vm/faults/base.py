@@ -48,7 +48,7 @@ class HostFault:
     *before* are lines run before anything is built (another file system below the store, say), *build* makes the sound host and
     its volumes (default: Eucalyptus 3.3+), *breaks* the fault, *until* is a shell condition to wait for at most *seconds*.
     *options* are further options of the doctor. *scratch_bytes* is the size of the disk under the volume store. *systemd*: the
-    machine needs it as its first process.
+    machine needs it as its first process. A *rare* one is left to the thorough run, since another of its kind stands for it.
     """
 
     name: str
@@ -63,3 +63,4 @@ class HostFault:
     volumes: int = 2
     scratch_bytes: int = 64 << 30
     systemd: bool = False
+    rare: bool = False

@@ -35,12 +35,14 @@ class Era(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Volume:
-    """A volume as the cloud names it. *number* is that of its target (tid and the N of storeN), *gib* its logical size in GiB."""
+    """A volume as the cloud names it. *number* is that of its target (tid and the N of storeN), *gib* its logical size in GiB,
+    *snapshot* the id of a snapshot of it."""
 
     name: str
     number: int
     gib: int = 1
     era: Era = Era.E33
+    snapshot: str = ""
 
     @property
     def file(self) -> str:
@@ -166,8 +168,11 @@ def volume(number: int, *, gib: int = 1, era: Era = Era.E33) -> Volume:
 
 
 def snapshot(origin: Volume) -> Snapshot:
-    """A snapshot of a volume; its id follows from the volume's number."""
-    return Snapshot(name=f"snap-{0x57C30000 + origin.number * 0x3B5:08X}", origin=origin, suffix=f"Msm{_random(origin.number)[:5]}")
+    """A snapshot of a volume; where the volume names none, its id follows from the volume's number."""
+    if origin.snapshot:
+        return Snapshot(name=origin.snapshot, origin=origin)
+    name = f"snap-{0x57C30000 + origin.number * 0x3B5:08X}"
+    return Snapshot(name=name, origin=origin, suffix=f"Msm{_random(origin.number)[:5]}")
 
 
 def start(era: Era = Era.E33) -> list[str]:
@@ -188,6 +193,11 @@ def attach(volumes: Sequence[Volume]) -> list[str]:
     """Exports and sessions, on a machine that has no session yet."""
     exports = [line for volume in volumes for line in volume.export().lines()]
     return [*exports, *initiator.login()] if volumes else []
+
+
+def login(volumes: Sequence[Volume]) -> list[str]:
+    """Sessions to these volumes alone, beside those that exist."""
+    return initiator.login([volume.iqn for volume in volumes])
 
 
 def host(volumes: Sequence[Volume]) -> list[str]:
