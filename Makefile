@@ -5,7 +5,7 @@ VENV := .venv
 TWO_MACHINES := --numprocesses 2 --dist loadgroup
 EXAMPLE ?= tests/scenarios/storage-controller-faults
 
-.PHONY: help doctor test test-all scenarios check format bench clean
+.PHONY: help doctor test test-all scenarios check format bench vm vm-list clean
 
 help:
 	@echo 'make doctor   install into $(VENV), examine this host, then a recorded example host that has faults'
@@ -15,6 +15,7 @@ help:
 	@echo 'make check    ruff and mypy alone'
 	@echo 'make format   let ruff put the code in form'
 	@echo 'make bench    benchmarks, side by side with what an operator types instead (root)'
+	@echo 'make vm       a shell in a storage host under QEMU; BACKEND=name, FAULT=name or SYSTEMD=1 (make vm-list names them)'
 	@echo 'make clean    remove what was made here'
 
 $(VENV)/.sctune: pyproject.toml constraints.txt
@@ -61,6 +62,13 @@ bench: $(VENV)/.sctune-test
 	$(VENV)/bin/python bench/growth.py
 	$(VENV)/bin/python bench/doctor.py
 	$(VENV)/bin/python bench/vm.py
+
+vm: $(VENV)/.sctune-test
+	@.ci/debian-packages >&2
+	@$(VENV)/bin/python -m tests.vm.shell $(if $(SYSTEMD),--systemd) $(if $(BACKEND),--backend '$(BACKEND)') $(if $(FAULT),--fault '$(FAULT)')
+
+vm-list: $(VENV)/.sctune-test
+	@$(VENV)/bin/python -m tests.vm.shell --list
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -83,7 +83,12 @@ def missing_layer(chain: Chain, blind: dict[str, Unavailable]) -> tuple[str, str
     if not any(path.startswith("/dev/") and not path.startswith("/dev/loop") for path in paths):
         return None  # a file or a loop device served as it is: nothing else is meant to lie between
     if chain.lv is None:
-        return None if "lv" in blind else ("logical volume", f"no LV behind {chain.exports[0].lun.backing_path}")
+        if "lv" in blind:
+            return None
+        if chain.backend.name == _ON_LOOPS and not chain.loops and chain.file is not None and "loop" not in blind:
+            # LVM sees no LV because nothing shows it the PV: it is the loop device that has to be put back.
+            return "loop device", f"{chain.file.path} is attached to no loop device"
+        return "logical volume", f"no LV behind {chain.exports[0].lun.backing_path}"
     if chain.backend.name != _ON_LOOPS or "loop" in blind or "lv" in blind:
         return None
     if not chain.loops:

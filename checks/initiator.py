@@ -9,7 +9,7 @@ from sctune.check import Check, Result, Unexamined, not_applicable
 from sctune.findings import Cause, Code, Risk, Severity, Subject, SubjectKind, evidence
 from sctune.initiator import session_subject, words
 from sctune.tgt_process import daemon_subject, port_of_socket
-from sctune.tgt_state import DOWN, UNRESPONSIVE, down, hanging, runs, unserved_sessions
+from sctune.tgt_state import DOWN, LOST, UNRESPONSIVE, down, hanging, lost_exports, runs, unserved_sessions
 from sctune.unavailable import Reason, Unavailable, known, need
 
 if TYPE_CHECKING:
@@ -169,13 +169,27 @@ def _tgt_cause(inventory: Inventory, session: IscsiSession) -> Cause | None:
     running = runs(inventory)
     if running is False:
         return down(inventory)
-    if isinstance(running, Unavailable) or session not in unserved_sessions(inventory):
+    if isinstance(running, Unavailable):
         return None
+    if session not in unserved_sessions(inventory):
+        return _lost_cause(inventory, session)
     silent = hanging(inventory.tgt)
     if silent:
         return Cause(code=UNRESPONSIVE, subject=daemon_subject(port_of_socket(silent[0].what)))
     tgt = known(inventory.tgt)
     return Cause(code=DOWN, subject=daemon_subject(min(tgt.stale))) if tgt is not None and tgt.stale else None
+
+
+def _lost_cause(inventory: Inventory, session: IscsiSession) -> Cause | None:
+    """The export that a restart of tgtd took away. Which volume a target was for, nobody knows any more: of several that the same
+    restart took away, the first of the size of the session's disk is named, else the first."""
+    tgt = known(inventory.tgt)
+    if tgt is None or tgt.unanswered or any(target.iqn == session.target for target in tgt.targets):
+        return None
+    lost = lost_exports(inventory)
+    sizes = {device.size for device in known(inventory.block) or () if device.name in session.disks}
+    volume = next((chain for chain in lost if chain.lv is not None and chain.lv.size in sizes), lost[0] if lost else None)
+    return None if volume is None else Cause(code=LOST, subject=volume.subject)
 
 
 def secrets(look: Look) -> Result:
@@ -223,7 +237,7 @@ CHECKS: tuple[Check, ...] = (
         name="iscsi-sessions",
         title="iSCSI sessions are logged in",
         codes=(ISCSI_SESSION_FAILED,),
-        needs=("sessions", "block", "tgt", "processes", "units", "lio"),
+        needs=("sessions", "block", "tgt", "processes", "units", "lio", "chains"),
         run=sessions,
     ),
     Check(

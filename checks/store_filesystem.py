@@ -49,6 +49,21 @@ READ_ONLY = Code(
     risk=Risk.DISRUPTIVE,
     source="proc(5), mountinfo; mount(8); ext4(5), errors=remount-ro",
 )
+ERRORS = Code(
+    code="STORE_FILESYSTEM_ERRORS",
+    severities=(Severity.CRITICAL,),
+    title="The file system under the volumes has met errors",
+    meaning="ext4 has found its own data wrong, or could not read or write them, since the file system was last checked.",
+    why="What is damaged gets worse with every write. With errors=remount-ro the kernel has stopped all writing: every guest's "
+    "write fails. Kernels of 2024 and later, Debian's 6.1 among them, do not show that among the mount's options, nor does "
+    "findmnt.",
+    thresholds="errors_count above 0. The superblock keeps it over restarts until fsck has repaired the file system.",
+    see=("grep . /sys/fs/ext4/*/errors_count", "tune2fs -l DEVICE | grep -i error", "dmesg --ctime | grep 'EXT4-fs error'"),
+    remedy="Look at the disk below (dmesg, smartctl) and bring the volumes' data to safety. Then stop what uses the store, "
+    "unmount it, and let e2fsck -f repair it, which sets the count to 0.",
+    risk=Risk.DISRUPTIVE,
+    source="ext4(5), errors=; Linux fs/ext4/super.c (ext4_handle_error), commit d3476f3dad4a; tried",
+)
 BARRIERS_OFF = Code(
     code="STORE_BARRIERS_OFF",
     severities=(Severity.CRITICAL,),
@@ -188,6 +203,22 @@ def _of_mount(group: StoreFilesystem, mount: Mount, look: Look) -> Iterable[Find
         yield READ_ONLY.found(
             group.subject, f"{mount.point} is read-only ({refused[0]})", facts, commands=(see, "dmesg --ctime | grep -i remount")
         )
+    errors = group.stores[0].errors
+    if errors:
+        stops = "errors=remount-ro" in mount.options
+        yield ERRORS.found(
+            group.subject,
+            f"{mount.point} has met {errors} error{'s' if errors != 1 else ''}"
+            + (", after which the kernel lets nothing be written" if stops else ""),
+            evidence(
+                mount_point=mount.point,
+                mounted_from=mount.source,
+                errors=errors,
+                options=mount.options,
+                source="/sys/fs/ext4/DEV/errors_count",
+            ),
+            commands=("dmesg --ctime | grep 'EXT4-fs error'", f"tune2fs -l {quote(mount.source)} | grep -i error"),
+        )
     driver = group.stores[0].driver_options
     off = next((option for option in (*mount.options, *driver) if option in _NO_BARRIER), None)
     if off is not None:
@@ -248,7 +279,7 @@ CHECKS = (
     Check(
         name="store-filesystem",
         title="The file system under the volume store",
-        codes=(READ_ONLY, BARRIERS_OFF, NETWORK, UNUSUAL, NOT_MOUNTED),
+        codes=(READ_ONLY, ERRORS, BARRIERS_OFF, NETWORK, UNUSUAL, NOT_MOUNTED),
         needs=("stores", "mounts", "chains"),
         run=_filesystem,
     ),

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from sctune.check import Check, Look, Result, Unexamined, not_applicable
 from sctune.findings import Code, Finding, Risk, Severity, Subject, SubjectKind, evidence
-from sctune.lvm_view import FROM_DM, FROM_LVM, by_uuid, extend_command, pool_status, pool_status_of, subject_of
+from sctune.lvm_view import FROM_DM, FROM_LVM, by_uuid, extend_command, pool_status, pool_status_of, subject_of, vg_of
 from sctune.model.dm import PoolMode
+from sctune.model.units import KIB, MIB
 from sctune.records import dataclass
 from sctune.unavailable import Reason, Unavailable, known, need
 
@@ -53,6 +54,8 @@ BROKEN = Code(
     source="lvmthin(7), Metadata check and repair; Linux Documentation/admin-guide/device-mapper/thin-provisioning.rst; "
     "thin_check(8)",
 )
+
+_METADATA_STEP = 64 * MIB
 
 _HEALTH_MODES = {
     "out_of_data": PoolMode.OUT_OF_DATA_SPACE,
@@ -198,7 +201,12 @@ def _extend(pool: _Pool, report: LvmReport, *, metadata: bool) -> tuple[str, ...
     if more is None:
         more_space = f"vgs {vg}    # no free extents: add a PV first: pvcreate DEVICE; vgextend {vg} DEVICE"
         return (more_space, f"lvextend --poolmetadatasize +64M {name}" if metadata else f"lvextend --extents +50%LV {name}")
-    return (f"lvextend --poolmetadatasize +64M {name}",) if metadata else (more,)
+    if not metadata:
+        return (more,)
+    # A small VG may not have as much left.
+    left = vg_of(report, pool.lv)
+    size = min(_METADATA_STEP, left.free if left is not None else _METADATA_STEP)
+    return (f"lvextend --poolmetadatasize +{f'{size // MIB}M' if size >= MIB else f'{size // KIB}K'} {name}",)
 
 
 def _broken(pool: _Pool, report: LvmReport) -> Finding:

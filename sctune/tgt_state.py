@@ -30,6 +30,7 @@ UNITS = ("tgt.service", "tgtd.service")
 _WILDCARDS = ("0.0.0.0", "::")  # noqa: S104 - compared with, not bound
 DOWN = "TGT_DOWN"
 UNRESPONSIVE = "TGT_UNRESPONSIVE"
+LOST = "TGT_EXPORT_LOST"
 
 
 def unit_of(inventory: Inventory) -> Unit | None:
@@ -166,6 +167,18 @@ def down(inventory: Inventory) -> Cause | None:
     if runs(inventory) is not False or not demand(inventory):
         return None
     return Cause(code=DOWN, subject=daemon_subject(stale_port(inventory.tgt)))
+
+
+def lost_exports(inventory: Inventory) -> tuple[Chain, ...]:
+    """Volumes whose export went with a tgtd that has a successor: what TGT_EXPORT_LOST says without TGT_DOWN."""
+    chains = known(inventory.chains)
+    return tuple(
+        chain
+        for chain in (chains.chains if chains else ())
+        if chain.ours
+        and not chain.backend.persists_targets
+        and unexported(chain, inventory.tgt, inventory.processes) is Unexported.LOST
+    )
 
 
 def stale_port(tgt: TgtState | Unavailable) -> int:

@@ -22,7 +22,7 @@ class Reason(StrEnum):
     TIMEOUT = "timeout"  # asked, and no answer before the deadline
     FAILED = "failed"  # asked, and the answer was an error
     MALFORMED = "malformed"  # answered, and the answer is not what it is documented to be
-    NOT_COLLECTED = "not_collected"  # a capture that never asked, or a file tree where nothing can be asked
+    NOT_COLLECTED = "not_collected"  # never asked: a capture that did not, a file tree that cannot be, a look whose time was up
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

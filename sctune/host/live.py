@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sctune.host.base import Clock, FileEntry, FileKind, FileStat, FilesystemSpace, HostIdentity, Process, Source
 from sctune.host.children import Nursery, Outcome
+from sctune.host.silence import STALL, gave_up, heard
 from sctune.unavailable import Reason, Unavailable
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from sctune.host.base import Completed, DmQuery, TgtMode
 
 READ_LIMIT = 4 * 1024 * 1024
-_STALL = 2.0
 _TABLE_BUDGET = 9.0
 """The first process is told when psutil has been loaded, which on a slow and busy machine takes seconds."""
 _STORE_BUDGET = 6.0
@@ -153,7 +153,7 @@ class LiveHost:
         deadline = self._deadline(_STORE_BUDGET)
         pending = list(range(len(paths)))
         while pending:
-            outcome = self._nursery.run("stat_files", tuple(paths[i] for i in pending), stall=_STALL, deadline=deadline)
+            outcome = self._nursery.run("stat_files", tuple(paths[i] for i in pending), stall=STALL, deadline=deadline)
             for index, item in zip(pending, outcome.items, strict=False):
                 answers[index] = file_stat(item) if len(item) > 1 else unavailable(item[0], paths[index])
             pending = pending[len(outcome.items) :]
@@ -162,7 +162,7 @@ class LiveHost:
             stuck = os.path.dirname(paths[pending[0]])
             for index in pending:
                 if os.path.dirname(paths[index]) == stuck or time.monotonic() >= deadline:
-                    answers[index] = _gave_up(outcome, paths[index])
+                    answers[index] = gave_up(outcome, paths[index])
             pending = [i for i in pending if answers[i] is None]
         return tuple(answer for answer in answers if answer is not None)
 
@@ -170,7 +170,7 @@ class LiveHost:
         """Lists a folder of the store in a child."""
         outcome = self._store_job("list_files", path)
         if not outcome.finished:
-            return _gave_up(outcome, path)
+            return gave_up(outcome, path)
         if len(outcome.items) == 1 and len(outcome.items[0]) == 1:
             return unavailable(outcome.items[0][0], path)
         entries = [
@@ -183,7 +183,7 @@ class LiveHost:
         """statvfs(3) in a child."""
         outcome = self._store_job("space", path)
         if not outcome.finished:
-            return _gave_up(outcome, path)
+            return gave_up(outcome, path)
         fields = outcome.items[0]
         if len(fields) == 1:
             return unavailable(fields[0], path)
@@ -194,7 +194,7 @@ class LiveHost:
         skip: list[int] = []
         deadline = self._deadline(_TABLE_BUDGET)
         while True:
-            outcome = self._nursery.run("processes", tuple(skip), stall=_STALL, first=_TABLE_BUDGET, deadline=deadline)
+            outcome = self._nursery.run("processes", tuple(skip), stall=STALL, first=_TABLE_BUDGET, deadline=deadline)
             found = tuple(
                 Process(
                     pid=item[0],
@@ -214,7 +214,7 @@ class LiveHost:
                 return (*found, *(self._stuck_process(pid) for pid in skip))
             last = outcome.items[-1] if outcome.items else ()
             if len(last) != 1 or time.monotonic() >= deadline:
-                return _gave_up(outcome, "process table")
+                return gave_up(outcome, "process table")
             skip.append(last[0])
 
     def _stuck_process(self, pid: int) -> Process:
@@ -232,8 +232,9 @@ class LiveHost:
         """Runs a tool."""
         from sctune.host.command import TOOL_PATH, run_command
 
-        timeout = max(0.1, self._deadline(timeout) - time.monotonic())
-        return run_command(argv, timeout=timeout, path=self._tool_path or TOOL_PATH, started=self.tool_started.set)
+        left = self._time_left(timeout)
+        answer = run_command(argv, timeout=left, path=self._tool_path or TOOL_PATH, started=self.tool_started.set)
+        return heard(answer, timeout, left)
 
     def dm(self, query: DmQuery) -> str | Unavailable:
         """Asks device-mapper by ioctl in a child: a wedged suspend may hold the kernel's locks."""
@@ -242,7 +243,7 @@ class LiveHost:
             return Unavailable(reason=Reason.ABSENT, what=what, detail="no device-mapper in this kernel")
         outcome = self._store_job("device_mapper", str(query))
         if not outcome.finished:
-            return _gave_up(outcome, what)
+            return gave_up(outcome, what)
         item = outcome.items[0]
         if len(item) == 1:
             return str(item[0])
@@ -252,8 +253,8 @@ class LiveHost:
         """Asks tgtd on its management socket; before 1.0.58 that socket was elsewhere, and tgtadm knows where."""
         from sctune.host.tgtsocket import ask, tgtadm_argv
 
-        timeout = max(0.1, self._deadline(_TGT_TIMEOUT) - time.monotonic())
-        answer = ask(mode, control_port=control_port, tid=tid, timeout=timeout)
+        left = self._time_left(_TGT_TIMEOUT)
+        answer = heard(ask(mode, control_port=control_port, tid=tid, timeout=left), _TGT_TIMEOUT, left)
         if not isinstance(answer, Unavailable) or answer.reason is not Reason.ABSENT:
             return answer
         sockets = self.read("/proc/net/unix")
@@ -272,8 +273,12 @@ class LiveHost:
         """When to give up what may take `patience` seconds: never after the end of the whole look."""
         return min(time.monotonic() + patience, self._until)
 
+    def _time_left(self, patience: float) -> float:
+        """How long a question that may take `patience` seconds can be waited for."""
+        return max(0.1, min(patience, self._until - time.monotonic()))
+
     def _store_job(self, job: str, argument: str) -> Outcome:
-        return self._nursery.run(job, argument, stall=_STALL, deadline=self._deadline(_STORE_BUDGET))
+        return self._nursery.run(job, argument, stall=STALL, deadline=self._deadline(_STORE_BUDGET))
 
 
 def file_stat(fields: tuple[Any, ...]) -> FileStat:
@@ -289,10 +294,3 @@ def file_stat(fields: tuple[Any, ...]) -> FileStat:
         uid=fields[7],
         rdevice=fields[8],
     )
-
-
-def _gave_up(outcome: Outcome, what: str) -> Unavailable:
-    if outcome.error is not None:
-        return Unavailable(reason=Reason.FAILED, what=what, detail=outcome.error)
-    pids = (outcome.abandoned,) if outcome.abandoned else ()
-    return Unavailable(reason=Reason.TIMEOUT, what=what, detail=f"no answer in {outcome.seconds:.0f} s", pids=pids)

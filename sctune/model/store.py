@@ -71,8 +71,9 @@ class VolumeStore:
     `unlooked` counts entries whose stat failed.
 
     `driver_options` are ext4's own words for the options in force (/proc/fs/ext4/DEV/options), () where there are none:
-    they tell what tune2fs set in the superblock, which mountinfo does not. `declared_mount` is the mount point at or above
-    the folder that /etc/fstab wants mounted at boot, whether or not it is."""
+    they tell what tune2fs set in the superblock, which mountinfo does not. `errors` is how many errors ext4 has met on it since
+    it was last checked (/sys/fs/ext4/DEV/errors_count, kept in the superblock), None where nothing tells. `declared_mount` is
+    the mount point at or above the folder that /etc/fstab wants mounted at boot, whether or not it is."""
 
     path: str
     origin: StoreOrigin
@@ -81,4 +82,5 @@ class VolumeStore:
     files: tuple[StoreFile, ...] | Unavailable
     unlooked: int = 0
     driver_options: tuple[str, ...] = ()
+    errors: int | None = None
     declared_mount: str | None = None

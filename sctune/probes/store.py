@@ -117,6 +117,7 @@ def _look(host: Host, folder: _Folder, mounts: tuple[Mount, ...], declared: tupl
             files, unlooked = store_files(folder.path, entries)
         hangs = isinstance(entries, Unavailable) and entries.reason is Reason.TIMEOUT
         space = entries if isinstance(entries, Unavailable) and hangs else host.space(folder.path)
+    driver_options, errors = _driver_words(host, mount)
     return VolumeStore(
         path=folder.path,
         origin=folder.origin,
@@ -124,7 +125,8 @@ def _look(host: Host, folder: _Folder, mounts: tuple[Mount, ...], declared: tupl
         space=space,
         files=files,
         unlooked=unlooked,
-        driver_options=_driver_options(host, mount),
+        driver_options=driver_options,
+        errors=errors,
         declared_mount=max((p for p in declared if _is_under(folder.real, p)), key=len, default=None),
     )
 
@@ -165,14 +167,17 @@ def _mount_of(folder: _Folder, mounts: tuple[Mount, ...]) -> Mount | None:
     return next((mount for mount in reversed(mounts) if mount.device == device), by_path)
 
 
-def _driver_options(host: Host, mount: Mount | None) -> tuple[str, ...]:
+def _driver_words(host: Host, mount: Mount | None) -> tuple[tuple[str, ...], int | None]:
+    """What ext4 itself says of its options and of the errors it met. Nothing of it reads the disk."""
     if mount is None or not mount.filesystem.startswith("ext"):
-        return ()
+        return (), None
     link = host.readlink(f"/sys/dev/block/{mount.device[0]}:{mount.device[1]}")
     if isinstance(link, Unavailable):
-        return ()
-    text = host.read(f"/proc/fs/ext4/{link.rpartition('/')[2]}/options")
-    return () if isinstance(text, Unavailable) else tuple(text.split())
+        return (), None
+    device = link.rpartition("/")[2]
+    options = known(host.read(f"/proc/fs/ext4/{device}/options")) or ""
+    errors = (known(host.read(f"/sys/fs/ext4/{device}/errors_count")) or "").strip()
+    return tuple(options.split()), int(errors) if errors.isdecimal() else None
 
 
 def _declared(host: Host) -> tuple[str, ...]:

@@ -51,6 +51,7 @@ def test_a_whole_chain() -> None:
         ("logical volume", {"lvm": report()}),
         ("logical volume", {"lvm": absent("lvm fullreport")}),
         ("loop device", {"loops": loops()}),
+        ("loop device", {"loops": loops(), "lvm": report()}),
         ("backing file", {"loops": loops(backed(1, VOL, backing=absent(VOL))), "stores": (store(),)}),
     ],
 )

@@ -235,6 +235,17 @@ def test_options_that_only_look_like_read_only() -> None:
     assert codes(filesystem(store(mount=mount(options=("rw", "errors=remount-ro"))))) == []
 
 
+def test_errors_that_ext4_met() -> None:
+    # As Debian's 6.1.0-56 shows a file system in which it forbids all writes: mountinfo says rw.
+    finding = only(filesystem(store(errors=1, mount=mount(options=("rw", "relatime", "errors=remount-ro")))))
+    assert (finding.code, finding.severity) == ("STORE_FILESYSTEM_ERRORS", Severity.CRITICAL)
+    assert "lets nothing be written" in finding.summary
+    going_on = only(filesystem(store(errors=2)))
+    assert "2 errors" in going_on.summary
+    assert "nothing" not in going_on.summary
+    assert codes(filesystem(store(errors=0))) == []
+
+
 @pytest.mark.parametrize("option", ["nobarrier", "barrier=0"])
 def test_barriers_off_by_mount_option(option: str) -> None:
     finding = only(filesystem(store(mount=mount(options=("rw", option)))))

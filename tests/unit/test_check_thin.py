@@ -86,6 +86,13 @@ def test_filling_metadata_and_data_are_one_finding_with_both_extensions() -> Non
     assert result.findings[0].remedy.commands == ("lvextend --extents +100 vg/pool0", "lvextend --poolmetadatasize +64M vg/pool0")
 
 
+def test_metadata_grow_by_no_more_than_the_vg_has_left() -> None:
+    made = inventory(
+        lvm=report(POOL, THIN, vgs=(vg(free=28 * MIB),)), dm=(dm(POOL, pool(10, 870), layer="-tpool", kind="thin-pool"),)
+    )
+    assert run(CHECK, made).findings[0].remedy.commands == ("lvextend --poolmetadatasize +28M vg/pool0",)
+
+
 def test_an_active_pool_of_which_nobody_tells_is_unexamined() -> None:
     result = run(CHECK, inventory(lvm=report(POOL), dm=NO_DM))
     assert result.examined == 0

@@ -162,18 +162,22 @@ def test_entries_that_are_no_files_or_cannot_be_looked_at() -> None:
     assert found.unlooked == 1
 
 
-def test_what_ext4_itself_says_of_its_options() -> None:
+def test_what_ext4_itself_says_of_its_options_and_errors() -> None:
     host = FakeHost(
         stats={STORE: folder()},
         folders={STORE: ()},
         spaces={STORE: space()},
         links={"/sys/dev/block/254:0": "../../devices/pci0000:00/0000:00:03.0/virtio2/block/vda"},
-        files={"/proc/fs/ext4/vda/options": (DATA / "mounts" / "ext4-options-nobarrier.txt").read_text()},
+        files={
+            "/proc/fs/ext4/vda/options": (DATA / "mounts" / "ext4-options-nobarrier.txt").read_text(),
+            "/sys/fs/ext4/vda/errors_count": "3\n",
+        },
     )
     (found,) = stores(host, cloud=CLOUD, mounts=(mount(),))
     assert "nobarrier" in found.driver_options
+    assert found.errors == 3
     (other,) = stores(host, cloud=CLOUD, mounts=(replace(mount(), filesystem="xfs"),))
-    assert other.driver_options == ()
+    assert (other.driver_options, other.errors) == ((), None)
 
 
 def test_the_mount_that_fstab_declares() -> None:

@@ -1,4 +1,4 @@
-"""Runs inside the test machine as process 1: takes shell commands from the host over a virtio port and answers what they did.
+"""Runs inside the test machine, as process 1 or as a service: takes shell commands over a virtio port and answers what they did.
 
 Standard library only and few modules of it: emulated Python starts slowly. A request is one line of JSON, ``{"command": str,
 "deadline": seconds}``; so is the answer, ``{"status": int | null, "stdout": base64, "stderr": base64}``, where a null status says
@@ -17,6 +17,9 @@ from pathlib import Path
 
 PORT_NAME = "sctune.agent"
 SHELL = "/bin/sh"
+# The end of process 1 is a panic, and that the end of QEMU; as a service of systemd the agent takes the machine down as well.
+GONE = "the harness is gone"
+GONE_SECONDS = 5.0
 ENVIRONMENT = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     "HOME": "/root",
@@ -90,6 +93,20 @@ def contents(memory: int) -> str:
     return binascii.b2a_base64(data, newline=False).decode()
 
 
+def send(port: int, data: bytes) -> None:
+    """Write all of *data*, unless nobody holds the other end: the write would sleep for ever, and the machine never end."""
+    poll = select.poll()
+    poll.register(port, select.POLLOUT)
+    end = time.monotonic() + GONE_SECONDS  # right after the start the kernel may not know yet that somebody does
+    while data:
+        if any(events & select.POLLHUP for _, events in poll.poll()):
+            if time.monotonic() > end:
+                raise SystemExit(GONE)
+            time.sleep(0.1)
+        else:
+            data = data[os.write(port, data) :]
+
+
 def serve(port: int, wakeup: int) -> None:
     """Answer requests for ever; orphans are reaped also while there is nothing to do."""
     pending = b""
@@ -104,16 +121,14 @@ def serve(port: int, wakeup: int) -> None:
                 continue
             chunk = os.read(port, 65536)
             if not chunk:
-                raise SystemExit("the harness is gone")  # the end of process 1 is a panic, and that the end of QEMU
+                raise SystemExit(GONE)
             pending += chunk
             while b"\n" in pending:
                 line, _, pending = pending.partition(b"\n")
                 request = json.loads(line)
                 out, err = os.memfd_create("stdout"), os.memfd_create("stderr")
                 status = wait(start(request["command"], out, err), request["deadline"], wakeup)
-                answer = json.dumps({"status": status, "stdout": contents(out), "stderr": contents(err)}).encode() + b"\n"
-                while answer:
-                    answer = answer[os.write(port, answer) :]
+                send(port, json.dumps({"status": status, "stdout": contents(out), "stderr": contents(err)}).encode() + b"\n")
 
 
 def main() -> None:
@@ -122,7 +137,7 @@ def main() -> None:
     reading, writing = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     signal.signal(signal.SIGCHLD, lambda _signal, _frame: None)
     signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
-    os.write(port, b"{}\n")
+    send(port, b"{}\n")
     serve(port, reading)
 
 

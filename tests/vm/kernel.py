@@ -23,7 +23,8 @@ CPIO_REGULAR = 0o100000
 CPIO_FOLDER = 0o040000
 CPIO_CHARACTER = 0o020000
 CONSOLE = (5, 1)
-BOOT_MODULES = ("virtio_pci", "virtio_console", "9p", "9pnet_virtio", "overlay")
+# crc32c is what ext4 asks modprobe for, which the initramfs lacks.
+BOOT_MODULES = ("virtio_pci", "virtio_console", "virtio_blk", "9p", "9pnet_virtio", "overlay", "crc32c_generic", "ext4")
 
 
 class MachineUnavailable(RuntimeError):

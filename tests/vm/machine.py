@@ -1,15 +1,14 @@
-"""A test machine: Debian's stock kernel under QEMU, this host's root file system below a throw-away overlay, commands run as root.
+"""A test machine: Debian's stock kernel under QEMU, this host's root file system below a writable overlay, commands run as root.
 
-Why no virtme-ng, which boots the same kernel unmodified: it needs 18 s to the first command (most of it udev's cold plug) where
-this needs about 6 s, and it runs one script a boot, while a test run wants one machine for many commands, and the end of its
-console when it dies. Emulation (TCG) is used always, so that a result does not depend on whether the host has KVM.
+Own initramfs, not virtme-ng: it boots in a third of the time, and one machine takes any number of commands (figures:
+docs/testing.md, which also tells of limits and traps).
 
     with Machine.boot() as machine:
         print(machine.run("uname -r").stdout)
 
 What a test must know: a fork costs about 0.1 s and Python runs about ten times slower than on the host, so commands are best sent
-in batches; the checkout and everything else of the host is visible at its own path, read-only below and writable above in memory; a
-scratch disk is mounted at /var/lib/eucalyptus.
+in batches; the checkout and everything else of the host is visible at its own path, read-only below and writable above, in memory
+or on a disk; a scratch disk is mounted at /var/lib/eucalyptus.
 """
 
 from __future__ import annotations
@@ -17,7 +16,6 @@ from __future__ import annotations
 import base64
 import json
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -26,28 +24,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from .agent import PORT_NAME
-from .kernel import find_program, obtain, run_program, write_initramfs
+from .kernel import obtain, run_program, write_initramfs
+from .qemu import CONSOLE_TAIL, Hardware, Powered, power_on
 
 if TYPE_CHECKING:
+    import socket
     from types import TracebackType
 
 HERE = Path(__file__).resolve().parent
-QEMU = "qemu-system-x86_64"
 BOOT_SECONDS = 90.0
+# systemd answers commands long before it has started everything.
+STARTED_SECONDS = 180.0
+REBOOT_SECONDS = 120.0
 SCRATCH_BYTES = 16 << 30
-SCRATCH_MOUNT = "/var/lib/eucalyptus"
-MEMORY_MIB = 2048
-CONSOLE_TAIL = 40
-# The second line leaves out what costs emulated time and what no test is about. One processor (below): two cost half as much again,
-# and make the kernel distrust the TSC and read the clock through emulated hardware.
-KERNEL_PARAMETERS = (
-    "console=ttyS0 quiet loglevel=4 panic=-1 oops=panic random.trust_cpu=on "
-    "mitigations=off init_on_alloc=0 audit=0 apparmor=0 nowatchdog rcupdate.rcu_expedited=1"
-)
+LAYER_BYTES = 8 << 30
 # The agent kills what is late by itself; this much later without an answer, the machine itself is gone.
 GRACE_SECONDS = 20.0
-SETUP = f"modprobe -a virtio_blk ext4 && mount -t ext4 /dev/vda {SCRATCH_MOUNT}"
+PANIC = "Kernel panic"
 
 
 class MachineError(RuntimeError):
@@ -76,52 +69,67 @@ class Completed:
 class Machine:
     """A booted machine. Made by :meth:`boot`, ended by :meth:`close` or the end of its ``with`` block."""
 
-    def __init__(self, *, process: subprocess.Popen[bytes], channel: socket.socket, folder: Path, release: str) -> None:
-        self._process = process
-        self._channel = channel
+    def __init__(
+        self, *, hardware: Hardware, powered: Powered, release: str, systemd: bool = False, persistent: bool = False
+    ) -> None:
+        self._hardware = hardware
+        self._powered = powered
         self._pending = b""
-        self.folder = folder
+        self.folder = hardware.folder
         self.release = release
+        self.systemd = systemd
+        self.persistent = persistent
 
     @classmethod
-    def boot(cls, *, python: str = sys.executable, scratch_bytes: int = SCRATCH_BYTES) -> Self:
-        """Start a machine and wait until it takes commands.
+    def boot(
+        cls,
+        *,
+        python: str = sys.executable,
+        scratch_bytes: int = SCRATCH_BYTES,
+        systemd: bool = False,
+        disk: Path | None = None,
+    ) -> Self:
+        """Start a machine and wait until it takes commands; with systemd, until that has started everything.
 
         :param python: interpreter that runs the agent in the machine; a path of the host.
         :param scratch_bytes: size of the sparse scratch disk.
+        :param systemd: the first program is this host's systemd and the agent a service, else the agent alone.
+        :param disk: a folder for the images of the writable layer and the scratch disk, which are made where they are missing and
+            stay when the machine is closed. Without it both are gone then, and :meth:`reboot` and :meth:`reset` cannot be used.
         :raises MachineUnavailable: the kernel, QEMU or busybox is missing.
         :raises MachineError: it did not come up.
         """
-        qemu = find_program(QEMU, "qemu-system-x86")
         kernel = obtain()
         folder = Path(tempfile.mkdtemp(prefix="sctune-vm-"))
-        ours, theirs = socket.socketpair()
         try:
-            init = (HERE / "init.sh").read_text()
-            filled = {"RELEASE": kernel.release, "MODULES": str(kernel.modules), "PYTHON": python, "AGENT": str(HERE / "agent.py")}
+            drives = [_image((disk or folder) / "scratch", scratch_bytes)]
+            if disk is not None:
+                drives.append(_image(disk / "layer", LAYER_BYTES))
+            init = (HERE / "initramfs.sh").read_text()
+            filled = {
+                "RELEASE": kernel.release,
+                "MODULES": str(kernel.modules),
+                "PYTHON": python,
+                "FOLDER": str(HERE),
+                "FIRST": "systemd" if systemd else "agent",
+                "UPPER": "tmpfs" if disk is None else "/dev/vdb",
+            }
             for name, value in filled.items():
                 init = init.replace(f"@{name}@", value)
             write_initramfs(kernel, init, folder / "initramfs")
-            with (folder / "scratch").open("wb") as scratch:
-                scratch.truncate(scratch_bytes)
-            run_program(["mke2fs", "-q", "-F", "-t", "ext4", str(folder / "scratch")], package="e2fsprogs")
-            process = subprocess.Popen(
-                [qemu, *_arguments(kernel.vmlinux, folder, theirs.fileno())],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=(folder / "qemu.log").open("wb"),
+            hardware = Hardware(
+                vmlinux=kernel.vmlinux,
+                folder=folder,
+                drives=tuple(drives),
+                parameters="systemd.unit=multi-user.target systemd.show_status=yes" if systemd else "",
             )
+            powered = power_on(hardware)
         except BaseException:
-            ours.close()
             shutil.rmtree(folder, ignore_errors=True)
             raise
-        finally:
-            theirs.close()
-        machine = cls(process=process, channel=ours, folder=folder, release=kernel.release)
+        machine = cls(hardware=hardware, powered=powered, release=kernel.release, systemd=systemd, persistent=disk is not None)
         try:
-            machine._answer(time.monotonic() + BOOT_SECONDS, "while it booted")
-            machine.check(SETUP)
+            machine._await_boot()
         except BaseException:
             machine.close()
             raise
@@ -137,12 +145,7 @@ class Machine:
         :raises MachineError: the machine is gone.
         """
         started = time.monotonic()
-        request = json.dumps({"command": command, "deadline": timeout}).encode() + b"\n"
-        try:
-            self._channel.settimeout(GRACE_SECONDS)
-            self._channel.sendall(request)
-        except OSError as error:
-            raise self._lost(f"would not take the command: {command}") from error
+        self._send(command, timeout)
         answer = self._answer(started + timeout + GRACE_SECONDS, f"during: {command}")
         out, err = (base64.b64decode(answer[name]).decode(errors="replace") for name in ("stdout", "stderr"))
         if answer["status"] is None:
@@ -161,19 +164,42 @@ class Machine:
             )
         return done.stdout
 
+    def reboot(self) -> None:
+        """An orderly reboot (systemd's; without it, sync and reset); then the machine takes commands again.
+
+        :raises MachineError: it did not go down in time, panicked, or did not come up again.
+        """
+        self._demand_disk()
+        self._send("systemctl reboot" if self.systemd else "sync; echo b > /proc/sysrq-trigger", REBOOT_SECONDS)
+        self._await_end(time.monotonic() + REBOOT_SECONDS)
+        self._restart()
+
+    def reset(self) -> None:
+        """Cut the power and switch on again: what was synced is there, what was not may be lost; no program is told.
+
+        :raises MachineError: it did not come up again.
+        """
+        self._demand_disk()
+        self._powered.off()
+        self._restart()
+
+    @property
+    def terminal(self) -> socket.socket:
+        """The host's end of the machine's second console, :data:`tests.vm.qemu.TERMINAL`."""
+        return self._powered.terminal
+
+    @property
+    def sizes(self) -> socket.socket:
+        """The host's end of the port :data:`tests.vm.qemu.SIZES`."""
+        return self._powered.sizes
+
     def console(self, lines: int = CONSOLE_TAIL) -> str:
         """The last lines of the machine's console, with what QEMU itself complained about."""
-        text = ""
-        for name in ("console.log", "qemu.log"):
-            if (self.folder / name).exists():
-                text += (self.folder / name).read_text(errors="replace")
-        return "\n".join(text.splitlines()[-lines:])
+        return "\n".join(self._hardware.console().splitlines()[-lines:])
 
     def close(self) -> None:
-        """End the machine and remove everything it used on the host. Nothing of it is worth an orderly shutdown."""
-        self._process.kill()
-        self._process.wait(timeout=30)
-        self._channel.close()
+        """End the machine and remove everything it used on the host but *disk*. Nothing of it is worth an orderly shutdown."""
+        self._powered.off()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def __enter__(self) -> Self:
@@ -182,16 +208,64 @@ class Machine:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
 
+    def _demand_disk(self) -> None:
+        if not self.persistent:
+            raise ValueError("this machine keeps nothing: boot it with disk=FOLDER to reboot it")
+
+    def _restart(self) -> None:
+        self._pending = b""
+        self._powered = power_on(self._hardware)
+        self._await_boot()
+
+    def _await_boot(self) -> None:
+        self._answer(time.monotonic() + BOOT_SECONDS, "while it booted")
+        if not self.systemd:
+            return
+        try:
+            # Exit status 1 is "degraded": a unit failed. That is for a test to judge.
+            self.run("systemctl is-system-running --wait", timeout=STARTED_SECONDS)
+        except CommandTimeout as error:
+            jobs = self.run("systemctl list-jobs --no-pager").stdout
+            raise self._lost(f"was not started after {STARTED_SECONDS:.0f} s; systemd still has to do:\n{jobs}") from error
+
+    def _await_end(self, end: float) -> None:
+        """Wait until the machine has switched itself off, which is how a reboot looks from here."""
+        try:
+            while chunk := self._receive(end):
+                self._pending += chunk
+                if self._pending.endswith(b"\n"):  # it answered, which it need not
+                    answer = json.loads(self._pending)
+                    if answer["status"] != 0:
+                        raise self._lost(f"would not reboot: {base64.b64decode(answer['stderr']).decode(errors='replace')}")
+            status = self._powered.process.wait(timeout=10.0)
+        except (TimeoutError, subprocess.TimeoutExpired) as error:
+            raise self._lost(f"did not go down in {REBOOT_SECONDS:.0f} s") from error
+        if status != 0 or PANIC in self._hardware.console():
+            raise self._lost("died while it went down")
+        self._powered.close()
+
+    def _send(self, command: str, timeout: float) -> None:
+        request = json.dumps({"command": command, "deadline": timeout}).encode() + b"\n"
+        try:
+            self._powered.agent.settimeout(GRACE_SECONDS)
+            self._powered.agent.sendall(request)
+        except OSError as error:
+            raise self._lost(f"would not take the command: {command}") from error
+
+    def _receive(self, end: float) -> bytes:
+        """What the agent says next, nothing when QEMU has ended; TimeoutError at *end*."""
+        self._powered.agent.settimeout(max(end - time.monotonic(), 0.001))
+        try:
+            return self._powered.agent.recv(1 << 20)
+        except ConnectionResetError:
+            return b""
+
     def _answer(self, end: float, when: str) -> dict[str, str]:
         while b"\n" not in self._pending:
-            left = end - time.monotonic()
-            if left <= 0:
-                raise self._lost(f"gave no answer {when}")
-            self._channel.settimeout(left)
             try:
-                chunk = self._channel.recv(1 << 20)
-            except TimeoutError:
-                continue
+                chunk = self._receive(end)
+            except TimeoutError as error:
+                raise self._lost(f"gave no answer {when}") from error
             except OSError as error:
                 raise self._lost(f"closed its channel {when}") from error
             if not chunk:
@@ -203,27 +277,24 @@ class Machine:
 
     def _lost(self, what: str) -> MachineError:
         """The error for a machine that can not be used any more; it is killed, lest a later command waits for it again."""
+        process = self._powered.process
         try:
-            status: int | None = self._process.wait(timeout=1.0)
+            status: int | None = process.wait(timeout=1.0)
         except subprocess.TimeoutExpired:
             status = None
-            self._process.kill()
-        console = self.console()
-        panic = " (kernel panic)" if "Kernel panic" in console else ""
+            process.kill()
+        panic = " (kernel panic)" if PANIC in self._hardware.console() else ""
         state = "still running, killed now" if status is None else f"exit status {status}"
-        return MachineError(f"the test machine {what}{panic}; QEMU: {state}; end of its console:\n{console}")
+        return MachineError(f"the test machine {what}{panic}; QEMU: {state}; end of its console:\n{self.console()}")
 
 
-def _arguments(vmlinux: Path, folder: Path, channel: int) -> list[str]:
-    """QEMU's options. A panic ends QEMU (panic=-1, -no-reboot), so that it is noticed at once and not by a timeout."""
-    return [
-        *("-nodefaults", "-no-user-config", "-no-reboot", "-display", "none"),
-        *("-machine", "q35,accel=tcg", "-cpu", "max,la57=off", "-smp", "1", "-m", str(MEMORY_MIB)),
-        *("-kernel", str(vmlinux), "-initrd", str(folder / "initramfs")),
-        *("-append", KERNEL_PARAMETERS),
-        *("-serial", f"file:{folder / 'console.log'}"),
-        *("-device", "virtio-serial-pci", "-chardev", f"socket,id=agent,fd={channel}"),
-        *("-device", f"virtserialport,chardev=agent,name={PORT_NAME}"),
-        *("-virtfs", "local,path=/,mount_tag=host,security_model=none,readonly=on,multidevs=remap"),
-        *("-drive", f"file={folder / 'scratch'},format=raw,if=virtio,cache=unsafe,discard=unmap"),
-    ]
+def _image(path: Path, size: int) -> Path:
+    """A sparse image with an empty ext4 file system, unless it is there."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        new = path.with_suffix(".new")
+        with new.open("wb") as image:
+            image.truncate(size)
+        run_program(["mke2fs", "-q", "-F", "-t", "ext4", str(new)], package="e2fsprogs")
+        new.rename(path)
+    return path

@@ -11,9 +11,9 @@ import shutil
 import sys
 from pathlib import Path
 
+from .hosts.tgt import SECRET
 from .machine import CommandTimeout, Machine
-from .stages import STATES, Stage
-from .storage import OTHER, SECRET, VOLUME, Storage
+from .stages import STATES, make
 
 HERE = Path(__file__).resolve().parent
 DATA = HERE.parent / "data" / "vm"
@@ -54,16 +54,11 @@ def record(machine: Machine, state: str) -> None:
 
 def main(states: list[str]) -> None:
     """Record *states*, all without one."""
-    with Machine.boot() as machine:
-        storage = Storage(machine)
-        storage.start()
-        for volume in (VOLUME, OTHER):
-            storage.attach(volume)
-        stage = Stage(storage)
-        for state in states or list(STATES):
-            stage.enter(state)
+    for state in states or list(STATES):
+        with Machine.boot() as machine:
+            make(machine, state)
             record(machine, state)
-            print(state, flush=True)
+        print(state, flush=True)
 
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ class Verdict:
 
     def missing(self, expected: Iterable[Expected]) -> list[str]:
         """What was expected, is known to some check, and was not said."""
-        said = {(finding["code"], finding["severity"], finding["subject"]["id"]) for finding in self.above_info()}
+        said = {(finding["code"], finding["severity"], finding["subject"]["id"]) for finding in self.document["findings"]}
         return [
             f"not found: {one}" for one in expected if one.code not in PENDING and (one.code, one.severity, one.subject) not in said
         ]

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from . import daemons, initiators, stores
+from . import daemons, initiators, limits, lvm_hosts, portals, stores, stores_network
 
 if TYPE_CHECKING:
     from .base import HostFault
 
-HOST_FAULTS: tuple[HostFault, ...] = (*daemons.FAULTS, *initiators.FAULTS, *stores.FAULTS)
+HOST_FAULTS: tuple[HostFault, ...] = (
+    *daemons.FAULTS,
+    *portals.FAULTS,
+    *initiators.FAULTS,
+    *stores.FAULTS,
+    *stores_network.FAULTS,
+    *limits.FAULTS,
+    *lvm_hosts.FAULTS,
+)

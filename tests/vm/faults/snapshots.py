@@ -1,31 +1,115 @@
-"""Faults of snapshots: their COW stores and their files."""
+"""Faults of snapshots: their COW stores, their files, and the files of volumes."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tests.vm.hosts.overlay import dm_name, snapshot
+from tests.vm.hosts.overlay import COPY_GROUP, GIB, dm_name, snapshot
 
 from .base import Expected, VolumeFault
 
 if TYPE_CHECKING:
-    from tests.vm.hosts.overlay import Volume
+    from tests.vm.hosts.overlay import Snapshot, Volume
 
-# The COW store of a snapshot that is to overflow: 16 MiB of a PV that has the size Eucalyptus gives it.
+# The COW store of a snapshot that is to fill: 16 MiB (4096 chunks) of a PV that has the size Eucalyptus gives it.
 _SMALL = "-l 4"
-_OVERFLOW_MIB = 24
+_SLOW_BYTES_PER_SECOND = 64 << 10
 
 
-def _overflow(volume: Volume) -> list[str]:
-    write = f"dd if=/dev/urandom of={volume.lv} bs=1M count={_OVERFLOW_MIB} seek=8 oflag=direct status=none"
-    return [*snapshot(volume).create(extents=_SMALL), write]
+def _fill(volume: Volume, kib: int) -> list[str]:
+    """Writes so much to the origin, which takes as much of its snapshot's COW store, and 1/256 more for the store's own tables."""
+    return [f"dd if=/dev/urandom of={volume.lv} bs=32K count={kib // 32} seek=256 oflag=direct status=none"]
+
+
+def _filling(volume: Volume, kib: int) -> list[str]:
+    """A snapshot whose COW store fills while it is being copied."""
+    one = snapshot(volume)
+    return [*one.create(extents=_SMALL), *_fill(volume, kib), *_copied(one)]
+
+
+def _copied(one: Snapshot) -> list[str]:
+    """Its copy, running, and slower than usual: a crowd has several."""
+    slow = f'echo "$(lsblk -dnro MAJ:MIN {one.lv}) rbps={_SLOW_BYTES_PER_SECOND}" > {COPY_GROUP}/io.max'
+    return [*one.copy(), slow]
+
+
+def _two(volume: Volume) -> list[str]:
+    first = snapshot(volume)
+    # Another id, and another COW file.
+    second = replace(first, name=f"snap-{0x63A10000 + volume.number:08X}", suffix=first.suffix[::-1])
+    return [line for one in (first, second) for line in (*one.create(), *_copied(one))]
+
+
+def _expect(code: str, severity: str, subject: str) -> tuple[Expected, ...]:
+    return (Expected(code=code, severity=severity, subject=subject),)
+
+
+def _status(volume: Volume, pattern: str) -> str:
+    return f"dmsetup status {dm_name(snapshot(volume).lv)} | grep -Eq ' snapshot {pattern}'"
+
+
+def _no_copy(volume: Volume) -> str:
+    return f"! pgrep -f '^dd if=.*{snapshot(volume).name}'"
 
 
 FAULTS = (
     VolumeFault(
+        name="snapshot-filling",
+        breaks=lambda volume: _filling(volume, 13_920),
+        expects=lambda volume: _expect("LVM_SNAPSHOT_FILLING", "warning", snapshot(volume).name),
+        facts=lambda volume: [_status(volume, "(279|28[0-9])[0-9]{2}/32768 ")],
+    ),
+    VolumeFault(
+        name="snapshot-nearly-full",
+        breaks=lambda volume: _filling(volume, 15_840),
+        expects=lambda volume: _expect("LVM_SNAPSHOT_FILLING", "critical", snapshot(volume).name),
+        facts=lambda volume: [_status(volume, "(31[2-9]|32[0-6])[0-9]{2}/32768 ")],
+    ),
+    VolumeFault(
         name="snapshot-invalid",
-        breaks=_overflow,
-        expects=lambda volume: (Expected(code="LVM_SNAPSHOT_INVALID", severity="critical", subject=snapshot(volume).name),),
-        facts=lambda volume: [f"dmsetup status {dm_name(snapshot(volume).lv)} | grep -q ' snapshot Invalid'"],
+        breaks=lambda volume: [*snapshot(volume).create(extents=_SMALL), *_fill(volume, 24 << 10)],
+        expects=lambda volume: _expect("LVM_SNAPSHOT_INVALID", "critical", snapshot(volume).name),
+        facts=lambda volume: [_status(volume, "Invalid"), _no_copy(volume)],
+    ),
+    VolumeFault(
+        name="snapshots-two",
+        breaks=_two,
+        expects=lambda volume: _expect("LVM_SNAPSHOTS_MULTIPLE", "warning", volume.name),
+        facts=lambda volume: [f"test $(dmsetup ls | grep -c '^{dm_name(volume.lv).rpartition('-euca')[0]}.*-cow') = 2"],
+    ),
+    VolumeFault(
+        name="snapshot-leftover",
+        breaks=lambda volume: snapshot(volume).create(),
+        expects=lambda volume: _expect("LVM_SNAPSHOT_LEFTOVER", "warning", snapshot(volume).name),
+        facts=lambda volume: [_status(volume, "[0-9]+/"), _no_copy(volume)],
+    ),
+    VolumeFault(
+        name="cow-deleted",
+        # The volume's own file is whole: what goes with the loop device is the snapshot, whose copy still runs.
+        breaks=lambda volume: [*snapshot(volume).create(), *_copied(snapshot(volume)), f"rm {snapshot(volume).cow_file}"],
+        expects=lambda volume: _expect("LOOP_BACKING_DELETED", "critical", volume.name),
+        facts=lambda volume: [f"grep -qx '{snapshot(volume).cow_file} (deleted)' /sys/block/loop*/loop/backing_file"],
+    ),
+    VolumeFault(
+        name="cow-orphaned",
+        breaks=lambda volume: [f"truncate -s {volume.gib * GIB // 2} {snapshot(volume).cow_file}"],
+        expects=lambda volume: _expect("SNAPSHOT_COW_ORPHANED", "warning", volume.name),
+        facts=lambda volume: [f"test -f {snapshot(volume).cow_file}", f'test -z "$(losetup -nj {snapshot(volume).cow_file})"'],
+    ),
+    VolumeFault(
+        name="snapshot-truncated",
+        # A copy that was killed: the file stays as far as it came.
+        breaks=lambda volume: [f"dd if={volume.lv} of={snapshot(volume).file} bs=1M count=48 iflag=direct conv=sparse status=none"],
+        expects=lambda volume: _expect("SNAPSHOT_TRUNCATED", "critical", snapshot(volume).name),
+        facts=lambda volume: [f"test $(stat -c %s {snapshot(volume).file}) -lt {volume.gib * GIB}", _no_copy(volume)],
+    ),
+    VolumeFault(
+        name="volume-size-invalid",
+        # At rest, and without the 4 MiB that LVM's label and metadata take.
+        attached=False,
+        breaks=lambda volume: [*volume.rest(), f"truncate -s {volume.gib * GIB} {volume.file}"],
+        expects=lambda volume: _expect("VOLUME_SIZE_INVALID", "warning", volume.name),
+        facts=lambda volume: [f"test $(stat -c %s {volume.file}) = {volume.gib * GIB}", f'test -z "$(losetup -nj {volume.file})"'],
     ),
 )

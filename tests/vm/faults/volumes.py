@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from . import loops, lvm, snapshots, targets
+from . import loops, lvm, sessions, snapshots, targets, thin
 
 if TYPE_CHECKING:
     from .base import VolumeFault
 
-VOLUME_FAULTS: tuple[VolumeFault, ...] = (*loops.FAULTS, *lvm.FAULTS, *snapshots.FAULTS, *targets.FAULTS)
+VOLUME_FAULTS: tuple[VolumeFault, ...] = (
+    *loops.FAULTS,
+    *lvm.FAULTS,
+    *thin.FAULTS,
+    *snapshots.FAULTS,
+    *targets.FAULTS,
+    *sessions.FAULTS,
+)

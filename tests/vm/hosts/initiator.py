@@ -20,7 +20,8 @@ def start() -> list[str]:
         # What the host itself once talked to is no business of the machine.
         "rm -rf /etc/iscsi/nodes /etc/iscsi/send_targets /var/lib/iscsi/nodes",
         "modprobe -a iscsi_tcp sd_mod",
-        "iscsid",
+        # Below systemd a udev rule starts iscsid's unit at the first disk, which fails where another iscsid runs.
+        "if test -d /run/systemd/system; then systemctl start iscsid; else iscsid; fi",
     ]
 
 

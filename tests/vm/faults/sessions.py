@@ -1,0 +1,124 @@
+"""Faults of one volume's session: its target went, or what it runs with is not what is written."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests.vm.hosts.initiator import INITIATOR, PORTAL
+
+from .base import Expected, VolumeFault
+from .targets import SHOW, rest
+
+if TYPE_CHECKING:
+    from tests.vm.hosts.overlay import Volume
+
+REPLACEMENT = "node.session.timeo.replacement_timeout"
+INTERVAL = "node.conn[0].timeo.noop_out_interval"
+TIMEOUT = "node.conn[0].timeo.noop_out_timeout"
+
+
+def identity(volume: Volume) -> str:
+    """What a session of this host with the volume's target is called."""
+    return f"{volume.iqn},{PORTAL},{INITIATOR}"
+
+
+def _folder(volume: Volume) -> str:
+    """A shell word that becomes the session's folder in sysfs."""
+    return f"$(dirname $(grep -lx {volume.iqn} /sys/class/iscsi_session/*/targetname))"
+
+
+def _disk_states(volume: Volume) -> str:
+    return f"cat {_folder(volume)}/device/target*/*/state"
+
+
+def _record(volume: Volume) -> str:
+    return f"/etc/iscsi/nodes/{volume.iqn}/{PORTAL.replace(':', ',')},1/default"
+
+
+def _update(volume: Volume, name: str, value: int) -> str:
+    return f"iscsiadm -m node -T {volume.iqn} -p {PORTAL} -o update -n '{name}' -v {value}"
+
+
+def _live(volume: Volume, seconds: int) -> str:
+    return f"echo {seconds} > {_folder(volume)}/recovery_tmo"
+
+
+def _removed(volume: Volume, state: str) -> list[str]:
+    """The volume is detached as by its controller while its initiator is logged in, until the session is in *state*."""
+    return [
+        f"tgtadm --lld iscsi --op delete --mode target --tid {volume.number} --force",
+        f"until grep -qx {state} {_folder(volume)}/state; do sleep 0.2; done",
+        *rest(volume),
+    ]
+
+
+def _failed(volume: Volume) -> Expected:
+    return Expected(code="ISCSI_SESSION_FAILED", severity="critical", subject=identity(volume))
+
+
+def _drift(subject: str) -> Expected:
+    return Expected(code="ISCSI_TIMEOUT_DRIFT", severity="warning", subject=subject)
+
+
+FAULTS = (
+    VolumeFault(
+        name="target-removed-under-session",
+        breaks=lambda volume: _removed(volume, "FAILED"),
+        expects=lambda volume: (_failed(volume),),
+        facts=lambda volume: [
+            f"! {SHOW} | grep -q {volume.iqn}$",
+            f"iscsiadm -m session | grep -q '{volume.iqn} '",
+            f"{_disk_states(volume)} | grep -qx blocked",
+        ],
+        late=True,
+    ),
+    VolumeFault(
+        name="session-given-up",
+        # The replacement timeout is over: I/O is held back no longer and fails.
+        breaks=lambda volume: [_live(volume, 1), *_removed(volume, "FREE")],
+        expects=lambda volume: (_failed(volume), _drift(identity(volume))),
+        facts=lambda volume: [f"{_disk_states(volume)} | grep -qx transport-offline"],
+        late=True,
+    ),
+    VolumeFault(
+        name="record-differs",
+        breaks=lambda volume: [_update(volume, REPLACEMENT, 60), _live(volume, 60)],
+        expects=lambda _volume: (_drift(REPLACEMENT),),
+        facts=lambda volume: [
+            f"grep -qx '{REPLACEMENT} = 60' {_record(volume)}",
+            f"grep -qx '{REPLACEMENT} = 120' /etc/iscsi/iscsid.conf",
+        ],
+    ),
+    VolumeFault(
+        name="session-differs",
+        breaks=lambda volume: [_live(volume, 60)],
+        expects=lambda volume: (_drift(identity(volume)),),
+        facts=lambda volume: [
+            f"grep -qx 60 {_folder(volume)}/recovery_tmo",
+            f"grep -qx '{REPLACEMENT} = 120' {_record(volume)}",
+        ],
+    ),
+    VolumeFault(
+        name="noop-half-off",
+        # The session that is made with it has NOP-Outs all the same.
+        breaks=lambda volume: [
+            _update(volume, INTERVAL, 0),
+            f"iscsiadm -m node -T {volume.iqn} --logout >/dev/null",
+            f"iscsiadm -m node -T {volume.iqn} --login >/dev/null",
+            "udevadm settle",
+        ],
+        expects=lambda _volume: (Expected(code="ISCSI_NOOP_HALF_OFF", severity="warning", subject=INTERVAL),),
+        facts=lambda volume: [f"grep -qx 5 {_folder(volume)}/device/connection*/iscsi_connection/*/recv_tmo"],
+    ),
+    VolumeFault(
+        name="secret-exposed",
+        breaks=lambda volume: [
+            f"chmod o+rx /etc/iscsi/nodes $(dirname {_record(volume)} $(dirname {_record(volume)}))",
+            f"chmod o+r {_record(volume)}",
+        ],
+        expects=lambda volume: (Expected(code="ISCSI_SECRETS_EXPOSED", severity="warning", subject=_record(volume)),),
+        facts=lambda volume: [
+            f"setpriv --reuid nobody --regid nogroup --clear-groups grep -q '^node.session.auth.password = ' {_record(volume)}"
+        ],
+    ),
+)
