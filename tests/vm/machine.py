@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from .kernel import obtain, run_program, write_initramfs
+from .kernel import find_program, obtain, run_program, write_initramfs
 from .qemu import CONSOLE_TAIL, Hardware, Powered, power_on
 
 if TYPE_CHECKING:
@@ -32,8 +32,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 HERE = Path(__file__).resolve().parent
-BOOT_SECONDS = 90.0
-# systemd answers commands long before it has started everything.
+BOOT_SECONDS = 120.0
 STARTED_SECONDS = 180.0
 REBOOT_SECONDS = 120.0
 SCRATCH_BYTES = 16 << 30
@@ -96,9 +95,11 @@ class Machine:
         :param systemd: the first program is this host's systemd and the agent a service, else the agent alone.
         :param disk: a folder for the images of the writable layer and the scratch disk, which are made where they are missing and
             stay when the machine is closed. Without it both are gone then, and :meth:`reboot` and :meth:`reset` cannot be used.
-        :raises MachineUnavailable: the kernel, QEMU or busybox is missing.
+        :raises MachineUnavailable: the kernel, QEMU, busybox or systemd is missing.
         :raises MachineError: it did not come up.
         """
+        if systemd:
+            find_program("systemctl", "systemd")
         kernel = obtain()
         folder = Path(tempfile.mkdtemp(prefix="sctune-vm-"))
         try:
@@ -277,12 +278,11 @@ class Machine:
 
     def _lost(self, what: str) -> MachineError:
         """The error for a machine that can not be used any more; it is killed, lest a later command waits for it again."""
-        process = self._powered.process
         try:
-            status: int | None = process.wait(timeout=1.0)
+            status: int | None = self._powered.process.wait(timeout=1.0)
         except subprocess.TimeoutExpired:
             status = None
-            process.kill()
+            self._powered.process.kill()
         panic = " (kernel panic)" if PANIC in self._hardware.console() else ""
         state = "still running, killed now" if status is None else f"exit status {status}"
         return MachineError(f"the test machine {what}{panic}; QEMU: {state}; end of its console:\n{self.console()}")
