@@ -32,7 +32,7 @@ _CASES = [
 
 
 def test_no_backend_is_left_out() -> None:
-    assert Counter(name for names in (*MACHINES, *OTHERS) for name in names) == Counter(BACKENDS)
+    assert Counter(name for names in (*MACHINES, *OTHERS) for name in names) == Counter(list(BACKENDS))
 
 
 @pytest.mark.parametrize("names", _CASES)

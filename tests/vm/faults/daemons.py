@@ -41,6 +41,7 @@ FAULTS = (
     ),
     HostFault(
         name="tgtd-killed-long-ago",
+        rare=True,
         before=tuple(short_timeouts(2)),
         breaks=lambda _volumes: [_KILL],
         until=FREE,

@@ -1,4 +1,4 @@
-"""What a fault brings with it: findings above info that are true beside its own, about the same volume. Nothing else may be said.
+"""What a fault brings with it: findings above info that are true beside its own. Nothing else may be said.
 
 A finding that names the expected one as its cause (`caused_by`) needs no line here.
 """

@@ -79,6 +79,7 @@ FAULTS: tuple[HostFault, ...] = (
     ),
     HostFault(
         name="network-lost-long-ago",
+        rare=True,
         before=tuple(short_timeouts(2)),
         breaks=lambda _volumes: [_CUT],
         until=FREE,
@@ -87,6 +88,7 @@ FAULTS: tuple[HostFault, ...] = (
     ),
     HostFault(
         name="noop-half-off-configured",
+        rare=True,
         before=(_configured(TIMEOUT, 0),),
         breaks=lambda _volumes: [],
         expects=lambda _volumes: _setting("ISCSI_NOOP_HALF_OFF", TIMEOUT),
@@ -94,6 +96,7 @@ FAULTS: tuple[HostFault, ...] = (
     ),
     HostFault(
         name="setting-ignored",
+        rare=True,
         before=(f"printf '\\n{REPLACEMENT}=30\\n' >> {_CONFIGURATION}",),
         breaks=lambda _volumes: [],
         expects=lambda _volumes: _setting("ISCSI_SETTING_IGNORED", REPLACEMENT),
@@ -116,6 +119,7 @@ FAULTS: tuple[HostFault, ...] = (
     ),
     HostFault(
         name="timeouts-lax",
+        rare=True,
         before=tuple(_wanted("ISCSI_TIMEOUTS_LAX")),
         breaks=_multipath,
         options="--config /etc/sctune/wanted.yaml",

@@ -72,6 +72,7 @@ FAULTS: tuple[HostFault, ...] = (
     ),
     HostFault(
         name="open-access-on-public-address",
+        rare=True,
         build=lambda volumes: [*overlay.start(), *overlay.create(volumes)],
         breaks=_open,
         expects=lambda volumes: tuple(

@@ -20,7 +20,7 @@ STORE = f"{ROOT}/volumes"
 GIB = 1 << 30
 # OverlayManager.java LVM_HEADER_LENGTH: room for the PV's label and metadata, so that the LV is N GiB exactly.
 LVM_HEADER_BYTES = 4 << 20
-COPY_BYTES_PER_SECOND = 2 << 20
+COPY_BYTES_PER_SECOND = 1 << 20
 COPY_GROUP = "/sys/fs/cgroup/copy"
 _RANDOM = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz0123456789"
 
@@ -152,7 +152,7 @@ class Snapshot:
         ]
 
     def copy(self) -> list[str]:
-        """The copy to the snapshot's file, running, slowed to 2 MiB/s by the I/O controller."""
+        """The copy to the snapshot's file, running, slowed to 1 MiB/s by the I/O controller."""
         # The block layer slows a running dd; stopping it by a signal would leave it in a state no real copy is in.
         return [
             "echo +io > /sys/fs/cgroup/cgroup.subtree_control",
