@@ -3,7 +3,7 @@ VENV := .venv
 # A recorded host that has faults: a capture that `sctune doctor --from` reads.
 # Each test machine has one processor.
 TWO_MACHINES := --numprocesses 2 --dist loadgroup
-EXAMPLE ?= tests/scenarios/storage-controller-faults
+EXAMPLE ?= tests/scenarios/storage-controller-faults/host.tar.gz
 
 .PHONY: help doctor test test-all scenarios check format bench vm vm-list clean
 

@@ -26,7 +26,7 @@ UNITS = (
 )
 _BOOTED = "/run/systemd/system"
 _ARGV = ("systemctl", "show", "--property=Id,LoadState,ActiveState,SubState,UnitFileState,MainPID", *UNITS)
-_TIMEOUT = 5.0
+_TIMEOUT = 8.0
 
 
 def probe(host: Host) -> tuple[Unit, ...] | Unavailable:

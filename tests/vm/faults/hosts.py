@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from . import daemons, initiators, limits, lvm_hosts, portals, stores, stores_network
+from . import daemons, initiators, limits, lvm_hosts, portals, shown, stores, stores_network
 
 if TYPE_CHECKING:
     from .base import HostFault
@@ -13,6 +13,7 @@ HOST_FAULTS: tuple[HostFault, ...] = (
     *daemons.FAULTS,
     *portals.FAULTS,
     *initiators.FAULTS,
+    *shown.FAULTS,
     *stores.FAULTS,
     *stores_network.FAULTS,
     *limits.FAULTS,
