@@ -24,7 +24,8 @@ def script(machine: Machine, lines: Iterable[str], *, timeout: float = BATCH_SEC
 
 
 def make_crowd(machine: Machine, faults: Sequence[VolumeFault], *, sound: int = 10) -> dict[str, Volume]:
-    """A storage controller with *sound* volumes and one for each fault, which is made then. Returns the volumes by fault name."""
+    """A storage controller with *sound* volumes and one for each fault, which is made then and is there by the word of kernel and
+    tools. Returns the volumes by fault name."""
     volumes = {fault.name: overlay.volume(number, gib=fault.gib) for number, fault in enumerate(faults, 1)}
     others = [overlay.volume(number) for number in range(len(faults) + 1, len(faults) + sound + 1)]
     attached = [volumes[fault.name] for fault in faults if fault.attached] + others
@@ -36,14 +37,31 @@ def make_crowd(machine: Machine, faults: Sequence[VolumeFault], *, sound: int = 
     if others:
         copied = overlay.snapshot(others[-1])
         script(machine, [*copied.create(), *copied.copy()])
-    for fault in sorted(faults, key=lambda fault: fault.late):
-        try:
-            script(machine, fault.breaks(volumes[fault.name]))
-        except CommandFailed as error:
-            raise CommandFailed(f"{fault.name}: {error}") from error
-    if not any(fault.late for fault in faults):
-        machine.check("udevadm settle")
+    early = [fault for fault in faults if not fault.late]
+    for fault in early:
+        _break(machine, fault, volumes[fault.name])
+    machine.check("udevadm settle")
+    _demand(machine, [fact for fault in early for fact in fault.facts(volumes[fault.name])])
+    # One by one: what looks at a fact of one may hang on the next.
+    for fault in faults:
+        if fault.late:
+            _break(machine, fault, volumes[fault.name])
+            _demand(machine, fault.facts(volumes[fault.name]))
     return volumes
+
+
+def _break(machine: Machine, fault: VolumeFault, volume: Volume) -> None:
+    try:
+        script(machine, fault.breaks(volume))
+    except CommandFailed as error:
+        raise CommandFailed(f"{fault.name}: {error}") from error
+
+
+def _demand(machine: Machine, facts: Sequence[str]) -> None:
+    """The fault is really there, by the word of kernel and tools."""
+    wrong = untrue(machine, facts)
+    if wrong:
+        raise CommandFailed("not so, though the fault was made: " + "; ".join(wrong))
 
 
 def make_fault(machine: Machine, fault: HostFault) -> list[Volume]:
@@ -54,6 +72,7 @@ def make_fault(machine: Machine, fault: HostFault) -> list[Volume]:
     script(machine, fault.breaks(volumes))
     if fault.until:
         machine.check(f"until {fault.until}; do sleep 0.25; done", timeout=fault.seconds)
+    _demand(machine, fault.facts(volumes))
     return volumes
 
 

@@ -9,7 +9,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from .crowd import make_crowd, make_fault, untrue
+from .crowd import make_crowd, make_fault
 from .faults.hosts import HOST_FAULTS
 from .faults.volumes import VOLUME_FAULTS
 from .machine import Machine
@@ -42,14 +42,14 @@ def boot_options(fault: HostFault | Sequence[VolumeFault]) -> dict[str, object]:
     return options | ({"systemd": True} if fault.systemd else {})  # type: ignore[union-attr]
 
 
-def make(machine: Machine, fault: HostFault | tuple[VolumeFault, ...]) -> tuple[list[Expected], list[str], str]:
-    """Brings the machine there. What the doctor has to say, the facts that must hold, and further options of the doctor."""
+def make(machine: Machine, fault: HostFault | tuple[VolumeFault, ...]) -> tuple[list[Expected], str]:
+    """Brings the machine there. What the doctor has to say, and further options of the doctor."""
     if isinstance(fault, tuple):
         volumes = make_crowd(machine, fault, sound=1)
         expected = [one for each in fault for one in each.expects(volumes[each.name])]
-        return expected, [line for each in fault for line in each.facts(volumes[each.name])], ""
+        return expected, ""
     hosts = make_fault(machine, fault)
-    return list(fault.expects(hosts)), fault.facts(hosts), fault.options
+    return list(fault.expects(hosts)), fault.options
 
 
 def look(names: str) -> bool:
@@ -57,11 +57,10 @@ def look(names: str) -> bool:
     fault = find(names)
     began = time.monotonic()
     with Machine.boot(**boot_options(fault)) as machine:  # type: ignore[arg-type]
-        expected, facts, options = make(machine, fault)
+        expected, options = make(machine, fault)
         made = time.monotonic()
-        wrong = [f"not so: {fact}" for fact in untrue(machine, facts)]
         verdict = examine(machine, options)
-        wrong += verdict.missing(expected) + verdict.surplus(expected)
+        wrong = verdict.missing(expected) + verdict.surplus(expected)
     print(f"{names}: made in {made - began:.0f} s, looked at in {verdict.seconds:.0f} s: {'; '.join(wrong) or 'as it has to be'}")
     show(verdict)
     return not wrong

@@ -58,7 +58,7 @@ def prepare(machine: Machine, backend: str, fault: HostFault | tuple[VolumeFault
     if fault is None:
         crowd.script(machine, BACKENDS[backend].build())
         return f"a sound {backend}"
-    expected, _, _ = look.make(machine, fault)
+    expected, _ = look.make(machine, fault)
     codes = ", ".join(sorted({one.code for one in expected}))
     return f"with a fault ({codes})"
 

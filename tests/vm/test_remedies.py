@@ -56,7 +56,7 @@ def _identities(findings: list[dict[str, Any]]) -> set[tuple[str, str]]:
     return {(finding["code"], finding["subject"]["id"]) for finding in findings}
 
 
-@pytest.mark.xdist_group("remedies")
+@pytest.mark.thorough
 def test_what_is_called_safe_mends_and_breaks_nothing(boot: Callable[..., Machine]) -> None:
     assert {fault.name for fault in FAULTS} == REMEDIED
     with boot(scratch_bytes=CROWD_SCRATCH_BYTES) as machine:

@@ -50,6 +50,7 @@ FAULTS = (
     ),
     HostFault(
         name="tgtd-stopped",
+        rare=True,
         breaks=lambda _volumes: [_STOP],
         until=FAILED,
         expects=lambda _volumes: _UNRESPONSIVE,

@@ -111,6 +111,7 @@ FAULTS: tuple[HostFault, ...] = (
     ),
     HostFault(
         name="timeouts-aggressive",
+        rare=True,
         before=(*short_timeouts(15), *_wanted("ISCSI_TIMEOUTS_AGGRESSIVE")),
         breaks=lambda _volumes: [],
         options="--config /etc/sctune/wanted.yaml",

@@ -62,6 +62,7 @@ def _open(volumes: Sequence[Volume]) -> list[str]:
 FAULTS: tuple[HostFault, ...] = (
     HostFault(
         name="tgt-and-lio-on-one-port",
+        rare=True,
         breaks=_share_port,
         expects=lambda _volumes: (Expected(code="TARGET_PORTAL_CONFLICT", severity="critical", subject="host"),),
         facts=lambda _volumes: [
