@@ -84,9 +84,17 @@ class Cause:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Muted:
+    """Somebody knows: the finding is still said, everywhere marked, and does not fail the run until `until` (YYYY-MM-DD) is over."""
+
+    reason: str
+    until: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """One fault or piece of advice. Its identity is (code, subject). `evidence` always names its source.
-    `check` is filled in by the runner."""
+    `check` and `muted` are filled in by the runner."""
 
     code: str
     severity: Severity
@@ -96,6 +104,7 @@ class Finding:
     remedy: Remedy
     check: str = ""
     caused_by: Cause | None = None
+    muted: Muted | None = None
 
     @property
     def identity(self) -> tuple[str, Subject]:

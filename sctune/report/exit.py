@@ -18,12 +18,12 @@ def is_incomplete(check: CheckResult) -> bool:
 
 
 def exit_code(report: Report, fail_on: FailOn) -> ExitCode:
-    """FINDINGS where something is at or above `fail_on`; else INCOMPLETE where something could not be examined; else OK.
+    """FINDINGS where something that nobody muted is at or above `fail_on`; else INCOMPLETE where something could not be examined; else OK.
 
     `never` keeps findings from failing the run; that the look was incomplete is still said.
     """
     if fail_on is not FailOn.NEVER:
         least = Severity(fail_on.value).rank
-        if any(finding.severity.rank >= least for finding in report.findings):
+        if any(finding.muted is None and finding.severity.rank >= least for finding in report.findings):
             return ExitCode.FINDINGS
     return ExitCode.INCOMPLETE if any(map(is_incomplete, report.checks)) else ExitCode.OK

@@ -75,7 +75,7 @@ def _finding(finding: Finding) -> Json:
             "risk": finding.remedy.risk.value,
         },
         "doc": f"sctune explain {finding.code}",
-        "muted": None,
+        "muted": None if finding.muted is None else {"reason": finding.muted.reason, "until": finding.muted.until},
     }
 
 

@@ -90,12 +90,15 @@ def _finding(finding: Finding) -> Finding:
         evidence=tuple((clean(key), _value(value)) for key, value in finding.evidence),
         remedy=_remedy(finding.remedy),
         caused_by=_cause(finding.caused_by),
+        muted=None if finding.muted is None else replace(finding.muted, reason=clean(finding.muted.reason)),
     )
 
 
 def _strings(finding: Finding) -> Iterator[str]:
     """Every string in it."""
     yield from (finding.code, finding.check, finding.subject.id, finding.summary, finding.remedy.text, *finding.remedy.commands)
+    if finding.muted is not None:
+        yield finding.muted.reason
     if finding.caused_by is not None:
         yield from (finding.caused_by.code, finding.caused_by.subject.id)
     for key, value in finding.evidence:
