@@ -139,3 +139,42 @@ def capture(
     from sctune.commands.capture import run_capture
 
     return partial(run_capture, output, config)
+
+
+config_app = typer.Typer(rich_markup_mode=None, help="Check, show or begin a configuration.")
+app.add_typer(config_app, name="config")
+_ConfigFile = Annotated[
+    str | None,
+    typer.Option("--config", metavar="FILE", help="This file instead of /etc/sctune/sctune.yaml and /etc/sctune/conf.d."),
+]
+
+
+@config_app.command("check")
+def config_check(config: _ConfigFile = None) -> Body:
+    """Say whether it is correct, and what is not, with its place.
+
+    Exit code: 0 correct; 2 not.
+    """
+    from sctune.commands.config import run_check
+
+    return partial(run_check, config)
+
+
+@config_app.command("show")
+def config_show(
+    *,
+    origin: Annotated[bool, typer.Option("--origin", help="Say beside each value which file and line it is from.")] = False,
+    config: _ConfigFile = None,
+) -> Body:
+    """Print what is in force, defaults included."""
+    from sctune.commands.config import run_show
+
+    return partial(run_show, config, origin=origin)
+
+
+@config_app.command("sample")
+def config_sample() -> Body:
+    """Print a commented sample of every key."""
+    from sctune.commands.config import run_sample
+
+    return run_sample

@@ -81,7 +81,7 @@ def _diagnose(inventory: Inventory, checks: Sequence[Check], *, strict: bool) ->
     seconds = time.monotonic() - began
     if host.source is Source.LIVE and seconds < NO_SECOND_LOOK_AFTER:
         judged = _confirm(judged, looks, strict=strict)
-    findings = _settle(judged)
+    findings = _muted(_settle(judged), config)
     worst = _worst(findings)
     return Report(
         version=VERSION,
@@ -206,6 +206,17 @@ def _settle(judged: Iterable[_Judged]) -> tuple[Finding, ...]:
     return tuple(kept)
 
 
+def _muted(findings: tuple[Finding, ...], config: Config) -> tuple[Finding, ...]:
+    """Marked as the configuration says, by the calendar of the machine that this runs on: the mutes are that machine's too."""
+    if not config.mutes:
+        return findings
+    import datetime
+
+    from sctune.mutes import mute
+
+    return mute(findings, config.mutes, datetime.date.today().isoformat())
+
+
 def _worst(findings: Iterable[Finding]) -> dict[str, Severity]:
     """The worst severity each check found. `findings` are sorted, worst first."""
     worst: dict[str, Severity] = {}
@@ -249,7 +260,9 @@ def _outcome(item: _Judged, worst: Severity | None) -> CheckResult:
 
 
 def roles(inventory: Inventory) -> tuple[Role, ...]:
-    """What the host is for, by what runs and what is stored on it."""
+    """What the host is for: as configured, or by what runs and what is stored on it."""
+    if inventory.config.role is not None:
+        return (Role(inventory.config.role),)
     found: list[Role] = []
     chains = known(inventory.chains)
     processes = known(inventory.processes)

@@ -85,7 +85,7 @@ class Cause:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Muted:
-    """Somebody knows: the finding is still said, everywhere marked, and does not fail the run until `until` (YYYY-MM-DD) is over."""
+    """Somebody knows: the finding is said and marked, and does not fail the run before the day `until` (YYYY-MM-DD) is over."""
 
     reason: str
     until: str

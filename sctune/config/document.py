@@ -33,8 +33,9 @@ class Misread(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """One error: where it is (from 1), the dotted key, and what is wrong there."""
+    """One error: the file, where in it (from 1), the dotted key, and what is wrong there."""
 
+    file: str
     line: int
     column: int
     key: str
@@ -57,6 +58,7 @@ def compose(data: bytes, file: str) -> yaml.Node | None:
     try:
         text = data.decode("utf-8-sig")
         loader = _Loader(text)
+        loader.name = file  # every node knows by its mark which file it is of
         try:
             root = loader.get_single_node()
         finally:
@@ -125,15 +127,16 @@ def kind_of(node: yaml.Node) -> str:
 
 
 class Reader:
-    """Walks a document and collects every problem, so that one run names them all."""
+    """Walks a document and collects every problem, so that one run names them all, and where each value was given."""
 
     def __init__(self) -> None:
         self.problems: list[Problem] = []
+        self.origins: dict[str, str] = {}
 
     def add(self, node: yaml.Node, key: str, message: str) -> None:
         """Notes a problem at a node."""
         mark = node.start_mark
-        self.problems.append(Problem(line=mark.line + 1, column=mark.column + 1, key=key, message=message))
+        self.problems.append(Problem(file=mark.name, line=mark.line + 1, column=mark.column + 1, key=key, message=message))
 
     def entries(self, node: yaml.Node, path: str) -> list[tuple[str, yaml.Node, yaml.Node]]:
         """The (key, key's node, value's node) of a mapping. A section left empty has none: its lines may all be comments."""
@@ -178,13 +181,27 @@ class Reader:
         values: dict[str, object] = {}
         for index, value in enumerate(node.value):
             self._read(values, f"{index}", value, path, read)
+            if f"{index}" in values:
+                self.origins.setdefault(f"{path}[{values[f'{index}']}]", self.origins[dotted(path, f"{index}")])
         return tuple(dict.fromkeys(values.values()))
 
     def _read(self, values: dict[str, object], name: str, value: yaml.Node, path: str, read: Read) -> None:
         try:
             values[name] = read(value, dotted(path, name))
+            self.origins[dotted(path, name)] = f"{value.start_mark.name}:{value.start_mark.line + 1}"
         except Misread as error:
             self.add(value, dotted(path, name), str(error))
+
+
+def files_of(node: yaml.Node) -> tuple[str, ...]:
+    """The files that the values at a node are of, in the order met."""
+    if isinstance(node, yaml.MappingNode):
+        inner = [file for _, value in node.value for file in files_of(value)]
+    elif isinstance(node, yaml.SequenceNode):
+        inner = [file for value in node.value for file in files_of(value)]
+    else:
+        inner = []
+    return tuple(dict.fromkeys(inner)) or (node.start_mark.name,)
 
 
 def dotted(path: str, name: str) -> str:

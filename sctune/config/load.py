@@ -1,4 +1,6 @@
-"""Reads /etc/sctune/sctune.yaml, or the file named with --config. Strict: what is not understood is an error with its place.
+"""Reads /etc/sctune/sctune.yaml and /etc/sctune/conf.d/*.yaml, or the file named with --config.
+
+Strict: what is not understood is an error with its place, and all errors of all files are told at once.
 
 This is the configuration of the sctune that runs, not of the host it looks at: with `--from` it is still the local file.
 """
@@ -7,23 +9,51 @@ from __future__ import annotations
 
 import os
 import stat
+from typing import TYPE_CHECKING
 
 from sctune.config.model import Config
 from sctune.errors import UserError
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
 DEFAULT_PATH = "/etc/sctune/sctune.yaml"
+DROP_INS = "/etc/sctune/conf.d"
 _MAX_BYTES = 1024 * 1024
 
 
 def load(path: str | None) -> Config:
     """The configuration. Raises UserError for a file that is named and absent, unreadable, unsafe or wrong.
 
-    Without a path and without the default file everything has its default, and no YAML library is imported.
+    Without a path and without a file at the usual places everything has its default, and no YAML library is imported.
     """
-    data = _read(DEFAULT_PATH if path is None else path, optional=path is None)
-    if data is None:
-        return Config()
-    return parse(data, DEFAULT_PATH if path is None else path)
+    sources = read_sources(path)
+    return parse_all(sources)[0] if sources else Config()
+
+
+def read_sources(path: str | None) -> tuple[tuple[str, bytes], ...]:
+    """The files that make up the configuration with their content, the first of least weight: the one that is named and no other,
+    or else the default one and those of conf.d beside it, which need not be there."""
+    if path is not None:
+        data = _read(path, optional=False)
+        return ((path, data),) if data is not None else ()
+    found = ((file, _read(file, optional=True)) for file in (DEFAULT_PATH, *_drop_ins()))
+    return tuple((file, data) for file, data in found if data is not None)
+
+
+def _drop_ins() -> tuple[str, ...]:
+    """The files of conf.d in the order of their names."""
+    try:
+        names = sorted(name for name in os.listdir(DROP_INS) if not name.startswith("."))
+        status = os.stat(DROP_INS)
+    except (FileNotFoundError, NotADirectoryError):
+        return ()
+    except OSError as error:
+        raise UserError(f"{DROP_INS}: cannot read the configuration: {error.strerror}", "make it readable (mode 0755)") from None
+    files = tuple(f"{DROP_INS}/{name}" for name in names if name.endswith((".yaml", ".yml")))
+    if files:
+        _refuse_writable(DROP_INS, status)
+    return files
 
 
 def _read(path: str, *, optional: bool) -> bytes | None:
@@ -52,12 +82,16 @@ def _read(path: str, *, optional: bool) -> bytes | None:
 
 def _refuse_unsafe(path: str, status: os.stat_result) -> None:
     """As root, no file that somebody else may write: it names folders and files that root then looks at."""
-    import shlex
-
     if stat.S_ISCHR(status.st_mode) and status.st_rdev == os.makedev(1, 3):
         return  # --config /dev/null: no configuration, not even the default one
     if not stat.S_ISREG(status.st_mode):
         raise UserError(f"{path}: not a regular file", "write the configuration to a file and name that with --config")
+    _refuse_writable(path, status)
+
+
+def _refuse_writable(path: str, status: os.stat_result) -> None:
+    import shlex
+
     if os.geteuid() != 0:
         return
     others = status.st_mode & stat.S_IWOTH or (status.st_mode & stat.S_IWGRP and status.st_gid != 0)
@@ -65,27 +99,36 @@ def _refuse_unsafe(path: str, status: os.stat_result) -> None:
         who = f"user {status.st_uid}" if status.st_uid != 0 else "others than root"
         quoted = shlex.quote(path)
         raise UserError(
-            f"{path}: {who} may change this file, so it is not used as root",
+            f"{path}: {who} may change this {'folder' if stat.S_ISDIR(status.st_mode) else 'file'}, so it is not used as root",
             f"chown root:root {quoted} && chmod go-w {quoted}",
         )
 
 
 def parse(data: bytes, file: str) -> Config:
-    """The configuration in a file's content; `file` is for messages. Raises UserError that names every problem."""
+    """The configuration in one file's content; `file` is for messages. Raises UserError that names every problem."""
+    return parse_all(((file, data),))[0]
+
+
+def parse_all(sources: Sequence[tuple[str, bytes]]) -> tuple[Config, Mapping[str, str]]:
+    """The configuration in the content of several files, and where each value was given: dotted key -> FILE:LINE.
+    Raises UserError that names every problem of all of them."""
     from sctune.config.document import Reader, compose
+    from sctune.config.merge import merge
     from sctune.config.schema import read_config
 
-    root = compose(data, file)
-    if root is None:
-        return Config(files=(file,))
+    files = tuple(file for file, _ in sources)
+    documents, broken = [], []
+    for file, data in sources:
+        try:
+            documents.append(compose(data, file))
+        except UserError as error:
+            broken.append(error.message)
+    root = merge(documents)
     reader = Reader()
-    config = read_config(reader, root, file)
-    if reader.problems:
-        problems = sorted(reader.problems, key=lambda problem: (problem.line, problem.column))
-        raise UserError(
-            "\n".join(
-                f"{file}:{item.line}:{item.column}: {item.key + ': ' if item.key else ''}{item.message}" for item in problems
-            ),
-            "correct the file, or name another one with --config",
-        )
-    return config
+    config = read_config(reader, root, files) if root is not None else Config(files=files)
+    order = {file: place for place, file in enumerate(files)}
+    problems = sorted(reader.problems, key=lambda one: (order.get(one.file, 0), one.line, one.column))
+    wrong = [f"{one.file}:{one.line}:{one.column}: {one.key + ': ' if one.key else ''}{one.message}" for one in problems]
+    if broken or wrong:
+        raise UserError("\n".join(broken + wrong), "correct the file, or name another one with --config")
+    return config, reader.origins

@@ -59,21 +59,38 @@ class Quotas:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Mute:
+    """A finding that somebody knows of: `code`, and the subjects it is muted for by a pattern of fnmatch(3) on their ids.
+
+    It holds through the day `until` (YYYY-MM-DD), and only while the finding is no worse than `severity` ("info", "warning" or
+    "critical"): one that worsens is said again. `reason` is for whoever reads the report.
+    """
+
+    code: str
+    subject: str = "*"
+    severity: str
+    reason: str
+    until: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """Everything an operator can say.
 
     `stores` are folders that hold backing files. `backend` overrides what names and version files say. `loop_limit` is a
     policy of the site. `flush_speed` is how fast dirty pages reach the disk, in bytes a second, declared or measured, never
     guessed. `wanted` are advice codes that this host is meant to follow: a difference is then a warning. `properties` is a
-    file with recorded output of `euca-describe-properties` or `euctl`.
+    file with recorded output of `euca-describe-properties` or `euctl`. `role` is what the host is for, where it cannot be told.
     """
 
     thresholds: Thresholds = Thresholds()
     quotas: Quotas | None = None
     stores: tuple[str, ...] = ()
     backend: str | None = None
+    role: str | None = None
     loop_limit: int | None = None
     flush_speed: float | None = None
     wanted: frozenset[str] = frozenset()
     properties: str | None = None
+    mutes: tuple[Mute, ...] = ()
     files: tuple[str, ...] = ()

@@ -18,7 +18,8 @@ def is_incomplete(check: CheckResult) -> bool:
 
 
 def exit_code(report: Report, fail_on: FailOn) -> ExitCode:
-    """FINDINGS where something that nobody muted is at or above `fail_on`; else INCOMPLETE where something could not be examined; else OK.
+    """FINDINGS where something that nobody muted is at or above `fail_on`; else INCOMPLETE where something could not be examined;
+    else OK.
 
     `never` keeps findings from failing the run; that the look was incomplete is still said.
     """

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from sctune.config import load as module
 from sctune.config.load import load, parse
-from sctune.config.model import Config, Level, Quotas, Thresholds
+from sctune.config.model import Config, Level, Mute, Quotas, Thresholds
+from sctune.config.sample import settings
 from sctune.config.sizes import Unreadable, parse_percent, parse_rate, parse_size
 from sctune.errors import UserError
 
@@ -47,12 +48,26 @@ def test_the_documented_sample() -> None:
         ),
         stores=("/var/lib/eucalyptus/volumes",),
         backend="eucalyptus-overlay",
+        role="storage-controller",
         loop_limit=256,
         flush_speed=400 * 1024**2,
         wanted=frozenset({"VM_DIRTY_LIMIT_EXCESSIVE", "BLOCK_SCHEDULER_UNSUITABLE"}),
         properties="/etc/sctune/properties.txt",
+        mutes=(
+            Mute(
+                code="LOOP_LEAKED",
+                subject="vol-0a1b2c3d",
+                severity="warning",
+                reason="kept for the auditors, ticket 4711",
+                until="2027-01-31",
+            ),
+        ),
         files=("c.yaml",),
     )
+
+
+def test_the_documentation_shows_the_sample_as_it_is_made() -> None:
+    assert sample() == settings()
 
 
 def test_the_sample_shows_every_key() -> None:
@@ -239,11 +254,13 @@ def test_a_file(tmp_path: object) -> None:
 
 def test_default_that_is_absent(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
     monkeypatch.setattr(module, "DEFAULT_PATH", f"{tmp_path}/none.yaml")
+    monkeypatch.setattr(module, "DROP_INS", f"{tmp_path}/conf.d")
     assert load(None) == Config()
 
 
 def test_default_that_exists(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
     monkeypatch.setattr(module, "DEFAULT_PATH", write(tmp_path, "loop_limit: 5\n"))
+    monkeypatch.setattr(module, "DROP_INS", f"{tmp_path}/conf.d")
     assert load(None).loop_limit == 5
 
 
@@ -298,7 +315,7 @@ def test_root_refuses_what_belongs_to_others(tmp_path: object) -> None:
 @pytest.mark.spawns
 def test_no_yaml_without_a_file(tmp_path: object) -> None:
     program = (
-        "import sys, sctune.config.load as m; m.DEFAULT_PATH = sys.argv[1]; m.load(None);"
+        "import sys, sctune.config.load as m; m.DEFAULT_PATH = sys.argv[1]; m.DROP_INS = sys.argv[1] + '.d'; m.load(None);"
         "print(sorted({'yaml', 'msgspec', 'sctune.config.schema', 'sctune.registry'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", program, f"{tmp_path}/none"], capture_output=True, text=True, check=True)

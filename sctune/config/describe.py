@@ -1,0 +1,134 @@
+"""What each key is for, in the words of the sample and of docs/configuration.md, and how its value is written."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from sctune.config.model import Level, Thresholds
+from sctune.config.schema import unit_of
+from sctune.records import dataclass
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """A key at the top: what it is for, and the lines of an example; those of thresholds are made from the
+    defaults."""
+
+    help: str
+    example: tuple[str, ...]
+
+
+KEYS: dict[str, Key] = {
+    "stores": Key(
+        help="Folders that hold backing files of volumes, besides those found by themselves (the cloud's own folder, the "
+        "folders of files behind writable loop devices).",
+        example=("stores:", "  - /var/lib/eucalyptus/volumes"),
+    ),
+    "backend": Key(
+        help="How volumes are named and what is normal: eucalyptus-overlay, eucalyptus-das or generic. Left out: told from the "
+        "host's version file and from the names of what is there.",
+        example=("backend: eucalyptus-overlay",),
+    ),
+    "role": Key(
+        help="What the host is for: storage-controller, node-controller or generic. Left out: told from what runs and is stored "
+        "there.",
+        example=("role: storage-controller",),
+    ),
+    "loop_limit": Key(
+        help="The most loop devices this site wants to use. The smallest of this, the backend's own limit and a hard limit of the "
+        "kernel counts.",
+        example=("loop_limit: 256",),
+    ),
+    "flush_speed": Key(
+        help="How fast this host writes unwritten data to disk, measured (for example with fio on the store's file system) or "
+        "taken from the disk's data sheet. Never guessed: without it, the limit of dirty pages is judged by its size alone.",
+        example=("flush_speed: 400 MiB/s",),
+    ),
+    "quotas": Key(
+        help="Limits in logical sizes, as users ask for volumes: a volume of 10 GiB counts as 10 GiB, whatever its file takes. All "
+        "volumes together, all snapshots together, each volume, and single volumes instead of `volume`.",
+        example=(
+            "quotas:",
+            "  total: 500 GiB",
+            "  snapshots_total: 200 GiB",
+            "  volume: 100 GiB",
+            "  volumes:",
+            "    vol-0a1b2c3d: 250 GiB",
+        ),
+    ),
+    "properties": Key(
+        help="A file with the output of `euctl` or `euca-describe-properties`: limits that are not given above are taken from it.",
+        example=("properties: /etc/sctune/properties.txt",),
+    ),
+    "wanted": Key(
+        help="Tuning advice this host is meant to follow: a difference is then a warning and no longer info.",
+        example=("wanted:", "  - VM_DIRTY_LIMIT_EXCESSIVE", "  - BLOCK_SCHEDULER_UNSUITABLE"),
+    ),
+    "mutes": Key(
+        help="Findings that somebody knows of. They are still shown, marked as muted, and do not fail the run: through the day "
+        "`until`, and as long as they are no worse than `severity`. `reason` and `until` have to be given. `subject` is a name or "
+        "a pattern (left out: every subject); `severity` left out is the least one of the code that fails a run.",
+        example=(
+            "mutes:",
+            "  - code: LOOP_LEAKED",
+            "    subject: vol-0a1b2c3d",
+            "    severity: warning",
+            "    reason: kept for the auditors, ticket 4711",
+            "    until: 2027-01-31",
+        ),
+    ),
+    "thresholds": Key(help="Where a check turns from silence to a warning and to critical. These are the defaults.", example=()),
+}
+
+THRESHOLDS: dict[str, str] = {
+    "loop_limit": "attached loop devices over the limit",
+    "store_used": "of the volume store, space or inodes",
+    "store_overcommit": "unwritten part of sparse files over free space",
+    "store_overcommit_critical_free": "overcommitted and less than this free: critical",
+    "snapshot_headroom": "times the largest volume should be free",
+    "snapshot_used": "of a snapshot's COW store",
+    "thin_pool_used": "of a thin pool, data or metadata",
+    "suspended_seconds": "an LV may be suspended for this long",
+    "outage_survived_seconds": "a single path should survive this long",
+    "tgtadm_stuck_seconds": "a tgtadm older than this is stuck",
+    "lvm_slow_seconds": "LVM's report took this long: info, then a warning",
+    "dirty_limit_low_bytes": "the limit of dirty pages",
+    "dirty_limit_excessive_bytes": "the same, where flush_speed is not given",
+    "scsi_command_timeout_seconds": "of the initiators: /sys/block/sdX/device/timeout there",
+    "quota_total": "of the quota of all volumes",
+    "quota_snapshots": "of the quota of all snapshots",
+}
+
+
+def threshold_lines() -> Iterator[tuple[str, str]]:
+    """Every threshold as it is written, with its default, and what it is for."""
+    defaults = Thresholds()
+    for field in dataclasses.fields(Thresholds):
+        yield f"{field.name}: {written(field.name, getattr(defaults, field.name))}", THRESHOLDS[field.name]
+
+
+def written(threshold: str, value: Level | float) -> str:
+    """A threshold's value in the configuration's own words."""
+    if isinstance(value, Level):
+        return f"{{warning: {written(threshold, value.warning)}, critical: {written(threshold, value.critical)}}}"
+    match unit_of(threshold):
+        case "ratio":
+            return f"{value * 100:.10g} %"
+        case "bytes":
+            return size(int(value))
+        case "factor":
+            return f"{float(value)!r}"
+        case _:
+            return f"{value:.15g}"
+
+
+def size(value: int) -> str:
+    """Bytes in the largest unit that divides them."""
+    for power, unit in ((5, "PiB"), (4, "TiB"), (3, "GiB"), (2, "MiB"), (1, "KiB")):
+        if value and value % 1024**power == 0:
+            return f"{value // 1024**power} {unit}"
+    return f"{value} B"
