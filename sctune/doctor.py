@@ -34,7 +34,9 @@ SECOND_LOOK_AFTER = 0.5
 LONGEST_PATIENCE = 10.0
 """The doctor ends within 15 s, and the second look takes its time too."""
 NO_SECOND_LOOK_AFTER = 3.5
-"""A first look that took this long met something that hangs; a second would pass the doctor's own deadline."""
+"""A first look that took this long and met something that does not answer: a second would pass the doctor's own deadline."""
+SLOW_BUT_SOUND = 6.5
+"""The same where everything answered: a slow host, whose second look takes as long as its first."""
 
 WAITING = (*FIRST, "stores", "backings")
 """Parts that wait on something outside. They get threads; all others only keep us busy, and would get in each other's way: a
@@ -79,7 +81,7 @@ def _diagnose(inventory: Inventory, checks: Sequence[Check], *, strict: bool) ->
     fetch(inventory, checks, also=ALWAYS)
     judged = [_judge(check, Look(inventory=inventory, config=config), strict=strict) for check in checks]
     seconds = time.monotonic() - began
-    if host.source is Source.LIVE and seconds < NO_SECOND_LOOK_AFTER:
+    if host.source is Source.LIVE and seconds < (NO_SECOND_LOOK_AFTER if _met_silence(judged) else SLOW_BUT_SOUND):
         judged = _confirm(judged, looks, strict=strict)
     findings = _muted(_settle(judged), config)
     worst = _worst(findings)
@@ -149,6 +151,15 @@ def _checked(result: object) -> Result:
         if not (isinstance(finding, Finding) and isinstance(finding.subject, Subject)):
             raise TypeError("the check returned something else than findings")
     return result
+
+
+def _met_silence(judged: Iterable[_Judged]) -> bool:
+    """Whether anything that was asked did not answer in time."""
+    return any(
+        (item.unavailable is not None and item.unavailable.reason is Reason.TIMEOUT)
+        or (item.result is not None and any(part.reason is Reason.TIMEOUT for part in item.result.unexamined))
+        for item in judged
+    )
 
 
 def _confirm(judged: list[_Judged], looks: list[Inventory], *, strict: bool) -> list[_Judged]:

@@ -223,13 +223,31 @@ def test_a_capture_does_not_change(no_wait: list[float]) -> None:
     assert no_wait == []
 
 
-def test_after_a_look_that_met_something_that_hangs_there_is_no_second(
-    no_wait: list[float], monkeypatch: pytest.MonkeyPatch
+SILENT = Unexamined(what="tgtd", reason=Reason.TIMEOUT)
+
+
+@pytest.mark.parametrize(
+    ("limits", "unexamined", "looks"),
+    [
+        ((-1.0, -1.0), (), 1),
+        ((-1.0, 9.0), (), 2),
+        ((-1.0, 9.0), (SILENT,), 1),
+        ((-1.0, 9.0), (Unexamined(what="x", reason=Reason.DENIED),), 2),
+        ((9.0, 9.0), (SILENT,), 2),
+    ],
+)
+def test_a_slow_look_is_confirmed_where_everything_answered(
+    no_wait: list[float],
+    monkeypatch: pytest.MonkeyPatch,
+    limits: tuple[float, float],
+    unexamined: tuple[Unexamined, ...],
+    looks: int,
 ) -> None:
-    monkeypatch.setattr(doctor, "NO_SECOND_LOOK_AFTER", -1.0)
-    report, changing = twice(Result(examined=1, findings=(found(MISSING),)), Result(examined=1))
-    assert [f.code for f in report.findings] == ["MISSING"]
-    assert len(changing.inventories) == 1
+    monkeypatch.setattr(doctor, "NO_SECOND_LOOK_AFTER", limits[0])
+    monkeypatch.setattr(doctor, "SLOW_BUT_SOUND", limits[1])
+    report, changing = twice(Result(examined=1, findings=(found(MISSING),), unexamined=unexamined), Result(examined=1))
+    assert [f.code for f in report.findings] == ["MISSING"] * (looks == 1)
+    assert len(changing.inventories) == looks
 
 
 def test_a_check_may_want_more_than_a_moment(no_wait: list[float]) -> None:
