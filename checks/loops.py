@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from sctune.check import Check, Look, Result, Unexamined, not_applicable
 from sctune.findings import Code, Risk, Severity, Subject, SubjectKind, evidence
+from sctune.loop_limit import loop_limits
 from sctune.unavailable import Unavailable, known, need
 
 if TYPE_CHECKING:
@@ -40,20 +41,6 @@ LIMIT_NEAR = Code(
 )
 
 
-def _limits(look: Look, loops: LoopState) -> tuple[tuple[int, str], ...]:
-    """Each limit that binds, with who set it."""
-    found: list[tuple[int, str]] = []
-    chains = known(look.inventory.chains)
-    for backend in chains.backends if chains else ():
-        if backend.loop_policy_limit is not None:
-            found.append((backend.loop_policy_limit, f"policy of {backend.name}"))
-    if look.config.loop_limit is not None:
-        found.append((look.config.loop_limit, "loop_limit in the configuration"))
-    if not loops.control and loops.max_loop is not None and loops.max_loop > 0:
-        found.append((loops.max_loop, "the loop module's max_loop (hard: no loop-control)"))
-    return tuple(found)
-
-
 def _kernel_words(loops: LoopState) -> str:
     if loops.control:
         bound = f"; max_loop={loops.max_loop} bounds nothing" if loops.max_loop else ""
@@ -67,7 +54,7 @@ def _limit_near(look: Look) -> Result:
     loops = need(look.inventory.loops)
     chains = look.inventory.chains
     doubts = (Unexamined.of(chains),) if isinstance(chains, Unavailable) else ()
-    limits = _limits(look, loops)
+    limits = loop_limits(loops, known(chains), look.config.loop_limit)
     used = len(loops.devices)
     if not limits and not doubts:
         if not used:

@@ -32,11 +32,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         from sctune.failure import report_failure
 
-        return report_failure(error)
+        return report_failure(error, chosen)
     except KeyboardInterrupt as error:
         from sctune.failure import report_failure
 
-        return report_failure(error)
+        return report_failure(error, chosen)
     return code
 
 

@@ -75,11 +75,21 @@ def doctor(
         list[str] | None,
         typer.Option("--check", metavar="NAME", help="Only this check; may be given again. sctune checks lists them."),
     ] = None,
-    format: Annotated[Format, typer.Option("--format", help="For people or for programs.")] = Format.TEXT,
+    format: Annotated[Format, typer.Option("--format", help="For people, programs, CI servers or monitoring.")] = Format.TEXT,
     output: Annotated[
         str | None, typer.Option("--output", "-o", metavar="FILE", help="Write there, whole or not at all; - is standard output.")
     ] = None,
     fail_on: Annotated[FailOn, typer.Option("--fail-on", help="The least severity that makes the exit code 1.")] = FailOn.WARNING,
+    baseline: Annotated[
+        str | None,
+        typer.Option(
+            "--baseline", metavar="FILE", help="An earlier --format json: show what changed; only what is new or worse fails."
+        ),
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only what fails the run; nothing where all is well.")] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Say on standard error what is read and how long it takes.")
+    ] = False,
     config: Annotated[
         str | None,
         typer.Option("--config", metavar="FILE", help="Configuration (default: /etc/sctune/sctune.yaml where there is one)."),
@@ -90,7 +100,7 @@ def doctor(
     What it means, why it matters and what to do about it. Changes nothing on the host.
 
     Exit code: 0 nothing at or above --fail-on; 1 something is; 2 wrong usage or configuration; 3 nothing was found, but not
-    everything could be examined.
+    everything could be examined. With --format nagios a plug-in's: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN.
     """
     from sctune.commands.doctor import run_doctor
 
@@ -103,6 +113,9 @@ def doctor(
         output=output,
         fail_on=fail_on,
         config_path=config,
+        baseline=baseline,
+        quiet=quiet,
+        verbose=verbose,
     )
 
 

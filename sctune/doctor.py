@@ -82,7 +82,9 @@ def _diagnose(inventory: Inventory, checks: Sequence[Check], *, strict: bool) ->
     judged = [_judge(check, Look(inventory=inventory, config=config), strict=strict) for check in checks]
     seconds = time.monotonic() - began
     if host.source is Source.LIVE and seconds < (NO_SECOND_LOOK_AFTER if _met_silence(judged) else SLOW_BUT_SOUND):
+        inventory.fetching.add("a_second_look")
         judged = _confirm(judged, looks, strict=strict)
+        inventory.fetching.discard("a_second_look")
     findings = _muted(_settle(judged), config)
     worst = _worst(findings)
     return Report(

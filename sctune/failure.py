@@ -9,40 +9,61 @@ import errno
 import os
 import sys
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from sctune.errors import UserError
 from sctune.exitcodes import ExitCode
 from sctune.report.sanitize import clean
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 _DEBUG = "SCTUNE_DEBUG"
 
 
-def report_failure(error: BaseException) -> ExitCode:
-    """Prints what went wrong on standard error and says with what to exit."""
+def report_failure(error: BaseException, arguments: Sequence[str] = ()) -> int:
+    """Prints what went wrong on standard error and says with what to exit. `arguments` are the command line's: a plug-in of Nagios
+    has its own place to say it (standard output) and its own exit status (3)."""
     if isinstance(error, BrokenPipeError):
         _give_up_stdout()
         return ExitCode.BROKEN_PIPE
     if os.environ.get(_DEBUG) == "1":
         _say(_traceback(error))
+    code, lines = _told(error)
+    if _is_plugin(arguments):
+        from sctune.report.nagios import State, failure
+
+        _print(failure(lines[0].removeprefix("sctune: "), " ".join(lines[1:])))
+        return State.UNKNOWN
+    _say(*lines)
+    return code
+
+
+def _told(error: BaseException) -> tuple[ExitCode, list[str]]:
     if isinstance(error, KeyboardInterrupt):
-        _say("sctune: interrupted")
-        return ExitCode.INTERRUPTED
+        return ExitCode.INTERRUPTED, ["sctune: interrupted"]
     if isinstance(error, UserError):
-        _say(f"sctune: {clean(error.message)}", *filter(None, [clean(error.hint)]))
-        return ExitCode.USAGE
+        return ExitCode.USAGE, [f"sctune: {clean(error.message)}", *filter(None, [clean(error.hint)])]
     if _is_usage_error(error):
-        _say(*_usage(error))
-        return ExitCode.USAGE
+        return ExitCode.USAGE, _usage(error)
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EBADF) and not error.filename:
         # No file named: it is standard output that could not take it.
         _give_up_stdout()
-        _say(f"sctune: cannot write standard output: {os.strerror(error.errno).lower()}")
-        return ExitCode.USAGE
-    _say(
+        return ExitCode.USAGE, [f"sctune: cannot write standard output: {os.strerror(error.errno).lower()}"]
+    return ExitCode.DEFECT, [
         f"sctune: defect in sctune, please report: {type(error).__name__}: {clean(str(error))}",
         f"Nothing is said about the host. {_DEBUG}=1 in the environment shows where it happened.",
+    ]
+
+
+def _is_plugin(arguments: Sequence[str]) -> bool:
+    """Whether the doctor was asked to be one, as far as a command line tells that could not be read."""
+    if not arguments or arguments[0] != "doctor":
+        return False
+    return any(
+        word == "--format=nagios" or (word == "nagios" and before == "--format")
+        for before, word in zip(("", *arguments), arguments, strict=False)
     )
-    return ExitCode.DEFECT
 
 
 def open_closed_streams() -> None:
@@ -82,6 +103,13 @@ def _say(*lines: str) -> None:
         sys.stderr.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
         sys.stderr.write("\n".join(lines) + "\n")
         sys.stderr.flush()
+
+
+def _print(text: str) -> None:
+    with suppress(OSError, ValueError, AttributeError):
+        sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+        sys.stdout.write(text)
+        sys.stdout.flush()
 
 
 def _give_up_stdout() -> None:

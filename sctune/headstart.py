@@ -14,14 +14,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from sctune.config.model import Config
-    from sctune.exitcodes import ExitCode
     from sctune.host.ahead import Ahead
     from sctune.host.base import Host
     from sctune.inventory import Inventory
 
 _SPAWN = 0.05
 """Seconds to wait at most until LVM has been started; where it is not installed, none of it matters."""
-FORMATS = ("text", "json")
+FORMATS = ("text", "json", "junit", "nagios")
 FAIL_ON = ("info", "warning", "critical", "never")
 """The words of report.format.Format and FailOn, which are enumerations and cost more to load than to be said again."""
 
@@ -45,7 +44,7 @@ def read_plain(arguments: Sequence[str]) -> tuple[str, str, str | None] | None:
     return said["--format"], said["--fail-on"], said["--output"] or None
 
 
-def run(format: str, fail_on: str, output: str | None) -> ExitCode:
+def run(format: str, fail_on: str, output: str | None) -> int:
     """Runs it: on this machine, all checks, with the host's own configuration."""
     from sctune.host import ahead
 

@@ -50,7 +50,9 @@ class Part(Generic[T]):
             return self
         with inventory.lock(self.name):
             if self.name not in inventory.parts:
+                inventory.fetching.add(self.name)
                 inventory.parts[self.name] = self._guarded(inventory)
+                inventory.fetching.discard(self.name)
         return cast("T | Unavailable", inventory.parts[self.name])
 
     def _guarded(self, inventory: Inventory) -> T | Unavailable:
@@ -75,6 +77,8 @@ class Inventory:
         self.strict = strict
         self.began = time.monotonic()
         self.parts: dict[str, object] = {}
+        self.fetching: set[str] = set()
+        """Parts that were asked for and have not answered yet: what is waited for."""
         self._locks: dict[str, threading.RLock] = {}
         self._guard = threading.Lock()
 

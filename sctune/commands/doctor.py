@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from sctune.errors import UserError
+from sctune.records import replace
 from sctune.report.atomic import Output
 from sctune.report.exit import exit_code
 from sctune.report.format import FailOn, Format
@@ -14,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sctune.check import Check
-    from sctune.exitcodes import ExitCode
     from sctune.inventory import Inventory
+    from sctune.model.baseline import Baseline
     from sctune.model.report import Report
     from sctune.registry import Registry
 
@@ -29,31 +31,78 @@ def run_doctor(
     output: str | None,
     fail_on: FailOn,
     config_path: str | None,
+    baseline: str | None = None,
+    quiet: bool = False,
+    verbose: bool = False,
     begun: Inventory | None = None,
-) -> ExitCode:
+) -> int:
     """Looks (or goes on with a look that was begun), judges, writes the report. What is wrong with the request is said before the
     host is looked at."""
     from sctune.config.load import load as load_config
     from sctune.doctor import diagnose
     from sctune.headstart import begin
     from sctune.host.choose import open_host
+    from sctune.inventory import Inventory
+    from sctune.progress import progress
     from sctune.registry import load as load_registry
 
+    if quiet and format is not Format.TEXT:
+        raise UserError(f"--quiet is for text, and --format {format.value} asks for a whole document", "Leave one of them out.")
     if names:
         choose(load_registry(), names)
     destination = Output(output)
+    earlier = _earlier(baseline)
     config = begun.config if begun else load_config(config_path)
     host = begun.host if begun else open_host(from_path, root)
     try:
+        trace = None
+        if verbose:
+            from sctune.host.tracing import TracingHost
+            from sctune.report.trace import Trace
+
+            trace = Trace()
+            host = TracingHost(host, trace.tell)
+            trace.begin(from_path or root or "this machine", config)
         # A whole run needs these answers whatever the checks are: they come while the checks are loaded.
-        inventory = begun or (None if names else begin(host, config))
-        registry = load_registry()
-        _load_the_rest(format)
-        report = diagnose(host, config, choose(registry, names), inventory=inventory)
+        inventory = begun or (Inventory(host, config) if names else begin(host, config))
+        with nullcontext() if quiet or verbose else progress(inventory):
+            registry = load_registry()
+            _load_the_rest(format)
+            report = diagnose(host, config, choose(registry, names), inventory=inventory)
+        if format is Format.NAGIOS:
+            from sctune.measures import measures
+
+            report = replace(report, measures=measures(inventory))
+        if trace is not None:
+            trace.end(registry)
     finally:
         host.close()
-    destination.write(rendered(report, format, registry, is_terminal=destination.is_terminal))
+    if earlier is not None:
+        report = compared(report, earlier, registry)
+    destination.write(rendered(report, format, registry, is_terminal=destination.is_terminal, fail_on=fail_on, quiet=quiet))
+    if format is Format.NAGIOS:
+        from sctune.report.nagios import state
+
+        return state(report, fail_on)
     return exit_code(report, fail_on)
+
+
+def _earlier(path: str | None) -> Baseline | None:
+    if path is None:
+        return None
+    from sctune.report.earlier import read_baseline
+
+    return read_baseline(path)
+
+
+def compared(report: Report, baseline: Baseline, registry: Registry) -> Report:
+    """The report, made printable, with what has changed since the earlier run."""
+    from sctune.baseline import compare
+    from sctune.report.sanitize import clean_report
+
+    clean = clean_report(report)
+    finds = {code.code: check.name for check, code in registry.codes()}
+    return replace(clean, comparison=compare(clean, baseline, finds=finds))
 
 
 def _load_the_rest(format: Format) -> None:
@@ -64,6 +113,11 @@ def _load_the_rest(format: Format) -> None:
 
     if format is Format.JSON:
         import sctune.report.json
+    elif format is Format.JUNIT:
+        import sctune.report.junit
+    elif format is Format.NAGIOS:
+        import sctune.measures
+        import sctune.report.nagios
     else:
         import sctune.report.text  # noqa: F401
 
@@ -89,17 +143,36 @@ def _hint(registry: Registry, name: str) -> str:
     return registry.suggestion(name)
 
 
-def rendered(report: Report, format: Format, registry: Registry, *, is_terminal: bool) -> bytes:
-    """The report's bytes. JSON is UTF-8; text is in the encoding of the terminal or locale."""
+def rendered(
+    report: Report,
+    format: Format,
+    registry: Registry,
+    *,
+    is_terminal: bool,
+    fail_on: FailOn = FailOn.WARNING,
+    quiet: bool = False,
+) -> bytes:
+    """The report's bytes. JSON and XML are UTF-8; text for people is in the encoding of the terminal or locale."""
     if format is Format.JSON:
         from sctune.report.json import render as render_json
 
         return render_json(report).encode()
+    if format is Format.JUNIT:
+        from sctune.report.junit import render as render_junit
+
+        return render_junit(report, fail_on, finds={code.code: check.name for check, code in registry.codes()}).encode()
     import sys
 
     from sctune.report.layout import encode, style_for
-    from sctune.report.text import render
+
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    if format is Format.NAGIOS:
+        from sctune.report.nagios import render as render_nagios
+
+        return encode(render_nagios(report, fail_on), encoding)
+    from sctune.report.text import render, render_quiet
 
     codes = {code.code: code for _, code in registry.codes()}
-    text = render(report, style=style_for(is_terminal=is_terminal, environment=os.environ), codes=codes)
-    return encode(text, getattr(sys.stdout, "encoding", None) or "utf-8")
+    style = style_for(is_terminal=is_terminal, environment=os.environ)
+    text = render_quiet(report, fail_on, style=style, codes=codes) if quiet else render(report, style=style, codes=codes)
+    return encode(text, encoding)

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from sctune.check import Unexamined
     from sctune.findings import Finding
     from sctune.host.base import HostIdentity, Source
+    from sctune.model.baseline import Comparison
+    from sctune.model.measure import Measure
 
 
 class Status(StrEnum):
@@ -56,6 +58,7 @@ class Report:
     `findings` are sorted: worst first, those that explain others before the rest, then by code and subject. `backends` are
     names with their era ("eucalyptus-overlay 3.3+").
     `abandoned` are pids of children that could not be killed. `root_would_help` is whether something was denied for want of root.
+    `comparison` is with an earlier run, None where none was named. `measures` are there where the format prints them.
     """
 
     version: str
@@ -68,6 +71,8 @@ class Report:
     checks: tuple[CheckResult, ...]
     findings: tuple[Finding, ...]
     abandoned: tuple[int, ...] = ()
+    comparison: Comparison | None = None
+    measures: tuple[Measure, ...] = ()
 
     @property
     def root_would_help(self) -> bool:

@@ -10,6 +10,8 @@ class Format(StrEnum):
 
     TEXT = "text"
     JSON = "json"
+    JUNIT = "junit"
+    NAGIOS = "nagios"
 
 
 class FailOn(StrEnum):

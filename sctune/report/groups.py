@@ -9,7 +9,7 @@ from sctune.records import dataclass
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sctune.findings import Cause, Evidence, Finding, Severity, Subject
+    from sctune.findings import Cause, Evidence, Finding, Muted, Severity, Subject
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +55,15 @@ def group(findings: Sequence[Finding]) -> tuple[Group, ...]:
             effects.setdefault(root.code, []).append(finding)
     groups = (Group(code=code, findings=_sorted(found), effects=_sorted(effects.get(code, ()))) for code, found in own.items())
     return tuple(sorted(groups, key=lambda one: (-one.rank, -one.severity.rank)))
+
+
+def by_mute(findings: Sequence[Finding]) -> dict[Muted, list[Finding]]:
+    """The muted ones, those of one reason and end together."""
+    found: dict[Muted, list[Finding]] = {}
+    for finding in findings:
+        if finding.muted is not None:
+            found.setdefault(finding.muted, []).append(finding)
+    return found
 
 
 def unseen_cause(finding: Finding, findings: Sequence[Finding]) -> Cause | None:

@@ -6,11 +6,13 @@ import math
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeAlias
 
+from sctune.model.baseline import Change
 from sctune.model.report import Status
 from sctune.report.sanitize import clean_report
 
 if TYPE_CHECKING:
     from sctune.findings import Cause, Finding, Subject, Value
+    from sctune.model.baseline import Comparison, Earlier, Identity
     from sctune.model.report import CheckResult, Report
 
 SCHEMA = 1
@@ -31,7 +33,7 @@ def render(report: Report) -> str:
 def document(report: Report) -> dict[str, Json]:
     """The report as JSON values. Sizes in bytes, times in seconds, ratios 0..1."""
     clean = clean_report(report)
-    return {
+    value: dict[str, Json] = {
         "schema": SCHEMA,
         "version": clean.version,
         "host": {
@@ -41,12 +43,44 @@ def document(report: Report) -> dict[str, Json]:
             "backends": list(clean.backends),
             "source": clean.source.value,
         },
-        "started": _rfc3339(clean.started),
+        "started": rfc3339(clean.started),
         "duration_seconds": _number(clean.seconds),
         "summary": {status.value: sum(check.status == status for check in clean.checks) for status in Status},
         "checks": [_check(check) for check in clean.checks],
         "findings": [_finding(finding) for finding in clean.findings],
     }
+    if clean.comparison is not None:
+        value["baseline"] = _comparison(clean.comparison)
+    return value
+
+
+def _comparison(comparison: Comparison) -> Json:
+    baseline = comparison.baseline
+    changed = {identity: change for identity, change in comparison.changes.items() if identity in comparison.before}
+    return {
+        "file": baseline.file,
+        "version": baseline.version,
+        "host": baseline.host,
+        "started": baseline.started,
+        "new": [_identity(identity) for identity, change in comparison.changes.items() if change is Change.NEW],
+        "changed": [
+            {**_identity(identity), "change": change.value, "severity_before": comparison.before[identity].value}
+            for identity, change in changed.items()
+            if change is not Change.SAME
+        ],
+        "same": sum(change is Change.SAME for change in changed.values()),
+        "gone": [_earlier(finding) for finding in comparison.gone],
+        "not_seen": [{**_earlier(item.finding), "reason": item.why} for item in comparison.not_seen],
+    }
+
+
+def _identity(identity: Identity) -> dict[str, Json]:
+    code, kind, name = identity
+    return {"code": code, "subject": {"kind": kind, "id": name}}
+
+
+def _earlier(finding: Earlier) -> dict[str, Json]:
+    return {**_identity(finding.identity), "severity": finding.severity.value, "summary": finding.summary}
 
 
 def _check(check: CheckResult) -> Json:
@@ -98,6 +132,7 @@ def _number(value: float) -> float | None:
     return round(value, 6) if math.isfinite(value) else None
 
 
-def _rfc3339(seconds: float) -> str:
+def rfc3339(seconds: float) -> str:
+    """Seconds since the epoch as UTC; what no calendar knows as the nearest that one does."""
     inside = min(max(seconds, 0.0), _LAST_MOMENT) if math.isfinite(seconds) else 0.0
     return datetime.fromtimestamp(int(inside), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING
 
 from sctune.findings import Risk, Severity
 from sctune.host.base import Source
+from sctune.report.apart import apart, change_words, compared_with, known_findings, muted_findings
 from sctune.report.coverage import Coverage, Gap, coverage
+from sctune.report.exit import fails, is_news
+from sctune.report.format import FailOn
 from sctune.report.groups import Group, group, unseen_cause
 from sctune.report.layout import Page, Style, atom
 from sctune.report.sanitize import clean_report
@@ -39,6 +42,11 @@ _ATOM = 40
 _MAX_COMMANDS = 6
 """Lines of commands of one remedy; where all subjects' would be more, one subject's are an example."""
 
+_REMEDIES = 4
+"""Different remedies of one code that are told."""
+_GAPS = 10
+"""Different reasons for which something could not be examined that are told."""
+
 _SGR = {Severity.CRITICAL: "1;31", Severity.WARNING: "1;33", Severity.INFO: "1;36"}
 _SOURCES = {
     Source.LIVE: "looked at live",
@@ -51,13 +59,14 @@ _SOURCES = {
 def render(report: Report, *, style: Style, codes: Mapping[str, Code]) -> str:
     """The whole report. `codes` are the catalogue entries, by code; what is not in it is told without its explanation."""
     clean = clean_report(report)
-    groups = group(clean.findings)
+    groups = group([finding for finding in clean.findings if is_news(clean, finding)])
     seen = coverage(clean)
     page = Page(style=style)
     _head(page, clean)
     for one in groups:
         page.blank()
-        _group(page, one, clean.findings, codes.get(one.code))
+        _group(page, one, clean, codes.get(one.code))
+    apart(page, clean)
     page.blank()
     _could_not(page, clean, seen)
     page.blank()
@@ -65,6 +74,27 @@ def render(report: Report, *, style: Style, codes: Mapping[str, Code]) -> str:
     page.blank()
     page.add(_verdict(clean, groups, seen), lead="Verdict: ", hang=9, sgr="1")
     page.add(_next(clean, groups, seen), lead="Next: ", hang=6, sgr="1")
+    return page.text()
+
+
+def render_quiet(report: Report, fail_on: FailOn, *, style: Style, codes: Mapping[str, Code]) -> str:
+    """What a person has to do something about: the findings that fail the run (with `never`, those above info), what could not be
+    examined, the verdict. Nothing where there is none of it, which is where the exit code is 0."""
+    clean = clean_report(report)
+    least = FailOn.WARNING if fail_on is FailOn.NEVER else fail_on
+    told = [finding for finding in clean.findings if fails(clean, finding, least)]
+    seen = coverage(clean)
+    if not told and not seen.incomplete:
+        return ""
+    groups = group(told)
+    page = Page(style=style)
+    for one in groups:
+        page.blank()
+        _group(page, one, clean, codes.get(one.code))
+    page.blank()
+    _could_not(page, clean, seen)
+    page.blank()
+    page.add(_verdict(clean, groups, seen), lead="Verdict: ", hang=9, sgr="1")
     return page.text()
 
 
@@ -77,6 +107,8 @@ def _head(page: Page, report: Report) -> None:
     rights = "" if report.identity.privileged or report.source is Source.ROOT else ", as an ordinary user"
     took = f", took {time_words(report.seconds)}" if report.source is Source.LIVE else ""
     page.add(f"{_SOURCES[report.source]}{rights}{f', {when}' if when else ''}{took}, sctune {report.version}", indent=6, hang=6)
+    if report.comparison is not None:
+        compared_with(page, report.comparison, report.identity.name)
 
 
 def _moment(seconds: float) -> str:
@@ -87,7 +119,7 @@ def _moment(seconds: float) -> str:
         return ""
 
 
-def _group(page: Page, group: Group, findings: Sequence[Finding], code: Code | None) -> None:
+def _group(page: Page, group: Group, report: Report, code: Code | None) -> None:
     number = len(group.findings)
     how_many = atom(f" ({_count_subjects(group.findings)})") if number > 1 else ""
     title = f"  {code.title}" if code else ""
@@ -98,7 +130,7 @@ def _group(page: Page, group: Group, findings: Sequence[Finding], code: Code | N
     common = group.common_evidence() if number > 1 else ()
     shown = group.findings if number <= _SHOWN + 1 else group.findings[:_SHOWN]
     for finding in shown:
-        _finding(page, finding, group, findings)
+        _finding(page, finding, group, report)
     if len(shown) < number:
         rest = [atom(finding.subject.id) for finding in group.findings[len(shown) :]]
         named = tuple(rest[:_NAMED])
@@ -116,17 +148,30 @@ def _count_subjects(findings: Sequence[Finding]) -> str:
     return f"{len(findings)} {kind_plural(next(iter(kinds)))}" if len(kinds) == 1 else f"{len(findings)} times"
 
 
-def _finding(page: Page, finding: Finding, group: Group, findings: Sequence[Finding]) -> None:
+def _finding(page: Page, finding: Finding, group: Group, report: Report) -> None:
     mixed = len({one.severity for one in group.findings}) > 1
-    mark = f"{finding.severity.value}, " if mixed else ""
+    change = change_words(report, finding)
+    mark = (f"{change}, " if change else "") + (f"{finding.severity.value}, " if mixed else "")
     page.add(finding.summary, indent=2, hang=4, lead=f"- {mark}{atom(subject_words(finding.subject))}: ", sgr="1")
     facts = group.own_evidence(finding) if len(group.findings) > 1 else finding.evidence
     told = _facts(facts, said=finding.summary)
     if told:
         page.add(told, indent=4, hang=6)
-    cause = unseen_cause(finding, findings)
-    if cause is not None:
-        page.add(f"Follows from {cause.code} ({atom(subject_words(cause.subject))}), which was not looked for.", indent=4, hang=6)
+    cause = finding.caused_by
+    why = _cause_elsewhere(finding, report)
+    if cause is not None and why:
+        page.add(f"Follows from {cause.code} ({atom(subject_words(cause.subject))}), which {why}.", indent=4, hang=6)
+
+
+def _cause_elsewhere(finding: Finding, report: Report) -> str:
+    """Why the cause of a finding that is told in full is not told with it; "" where it is, or where there is none."""
+    if unseen_cause(finding, report.findings) is not None:
+        return "was not looked for"
+    cause = finding.caused_by
+    for other in report.findings:
+        if cause is not None and other.identity == (cause.code, cause.subject) and not is_news(report, other):
+            return "is muted" if other.muted is not None else "is known from the baseline"
+    return ""
 
 
 def _facts(facts: Evidence, *, said: str = "") -> str:
@@ -148,7 +193,7 @@ def _remedy(page: Page, group: Group) -> None:
     by_remedy: dict[tuple[str, Risk], list[Finding]] = {}
     for finding in group.findings:
         by_remedy.setdefault((finding.remedy.text, finding.remedy.risk), []).append(finding)
-    for (text, risk), found in by_remedy.items():
+    for (text, risk), found in list(by_remedy.items())[:_REMEDIES]:
         disturbs = " (disturbs service)" if risk is Risk.DISRUPTIVE else ""
         whom = f" for {list_words(tuple(atom(one.subject.id) for one in found))}" if len(by_remedy) > 1 else ""
         page.add(text, indent=2, hang=4, lead=f"Remedy{disturbs}{whom}: ", sgr="1")
@@ -160,6 +205,8 @@ def _remedy(page: Page, group: Group) -> None:
         for lines in commands:
             for line in lines:
                 page.command(line, indent=6)
+    if len(by_remedy) > _REMEDIES:
+        page.add(f"{count_words(len(by_remedy) - _REMEDIES, 'more remedy', 'more remedies')}: --format json has them all", indent=4)
 
 
 def _effects(page: Page, group: Group) -> None:
@@ -199,10 +246,12 @@ def _could_not(page: Page, report: Report, seen: Coverage) -> None:
         )
     if seen.gaps:
         page.add("", lead="Could not be examined:", sgr="1")
-        for gap in seen.gaps:
+        for gap in seen.gaps[:_GAPS]:
             why = f" - {reason_words(gap.reason)}" if gap.reason is not None else ""
             detail = f" ({gap.detail})" if gap.detail else ""
             page.add(f"{_listed(gap)}{why}{detail}. Incomplete for it: {', '.join(gap.checks)}.", indent=2, hang=4, lead="- ")
+        if len(seen.gaps) > _GAPS:
+            page.add(f"- {count_words(len(seen.gaps) - _GAPS, 'more reason')} (--format json has them all)", indent=2, hang=4)
 
 
 def _listed(gap: Gap) -> str:
@@ -222,32 +271,42 @@ def _examined(page: Page, seen: Coverage) -> None:
 
 
 def _verdict(report: Report, groups: Sequence[Group], seen: Coverage) -> str:
+    news = [finding for finding in report.findings if is_news(report, finding)]
+    new = " new" if report.comparison is not None else ""
     counts = [
-        count_words(number, word, many)
-        for severity, word, many in (
-            (Severity.CRITICAL, "critical fault", ""),
-            (Severity.WARNING, "warning", ""),
-            (Severity.INFO, "note", ""),
-        )
-        if (number := sum(finding.severity is severity for finding in report.findings))
+        count_words(number, f"{new} {word}".strip())
+        for severity, word in ((Severity.CRITICAL, "critical fault"), (Severity.WARNING, "warning"), (Severity.INFO, "note"))
+        if (number := sum(finding.severity is severity for finding in news))
     ]
     judged = sum(check.examined > 0 for check in report.checks)
     incomplete = f"{seen.incomplete} of {len(report.checks)} checks could not see everything" if seen.incomplete else ""
-    clear = not any(finding.severity.rank > Severity.INFO.rank for finding in report.findings)
+    clear = not any(finding.severity.rank > Severity.INFO.rank for finding in news)
+    others = _others(report)
     told = []
     if clear and seen.examined:
-        told.append("no fault found" + (" in what could be examined" if incomplete else ""))
+        told.append(f"no{new} fault found" + (" in what could be examined" if incomplete else ""))
     if counts:
         effects = sum(len(one.effects) for one in groups)
         follow = f", of which {effects} {'follows' if effects == 1 else 'follow'} from another" if effects else ""
         told.append(" and ".join([", ".join(counts[:-1]), counts[-1]] if len(counts) > 1 else counts) + follow)
+    told.extend(others)
     if incomplete:
         told.append(incomplete if told else f"nothing can be said: {incomplete}")
-    if told and (counts or incomplete):
+    if told and (counts or incomplete or others):
         return "; ".join(told) + "."
     if not judged:
         return "nothing on this host for sctune to judge."
-    return f"no fault found in {count_words(seen.examined, 'thing')} examined by {count_words(judged, 'check')}."
+    return f"no{new} fault found in {count_words(seen.examined, 'thing')} examined by {count_words(judged, 'check')}."
+
+
+def _others(report: Report) -> list[str]:
+    """What the numbers before it do not count, in numbers of its own."""
+    known, muted = len(known_findings(report)), len(muted_findings(report))
+    told = [f"{known} known from the baseline"] if known else []
+    if report.comparison is not None:
+        told += [f"{len(report.comparison.gone)} gone since"] if report.comparison.gone else []
+        told += [f"{len(report.comparison.not_seen)} of it not seen"] if report.comparison.not_seen else []
+    return told + ([f"{muted} muted"] if muted else [])
 
 
 def _next(report: Report, groups: Sequence[Group], seen: Coverage) -> str:

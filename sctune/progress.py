@@ -1,0 +1,90 @@
+"""What is being waited for, on the terminal of somebody who waits.
+
+A line on standard error, from half a second on, and erased before anything else is printed. Nothing where standard error is no
+terminal: a log wants no line that moves.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sctune.inventory import Inventory
+
+AFTER = 0.5
+"""Seconds; a look that takes less needs no word."""
+_EVERY = 0.25
+
+_WORDS = {
+    "backings": "what targets serve",
+    "dm": "device-mapper",
+    "lvm": "LVM",
+    "lvm_settings": "LVM's configuration",
+    "processes": "the process table",
+    "stores": "the volume store",
+    "tgt": "tgtd",
+    "tgt_parameters": "tgtd's parameters",
+    "units": "systemd",
+}
+
+
+@contextmanager
+def progress(inventory: Inventory) -> Iterator[None]:
+    """Tells what the look waits for as long as it lasts. When it ends nothing is left of it: no line, no thread."""
+    if not _is_terminal():
+        yield
+        return
+    ended = threading.Event()
+    thread = threading.Thread(target=_tell, args=(inventory, ended), name="progress", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def _is_terminal() -> bool:
+    try:
+        return os.isatty(sys.stderr.fileno())
+    except (OSError, ValueError, AttributeError):
+        return False
+
+
+def _tell(inventory: Inventory, ended: threading.Event) -> None:
+    if ended.wait(max(0.0, inventory.began + AFTER - time.monotonic())):
+        return
+    with suppress(OSError, ValueError):
+        shown = 0
+        while True:
+            line = words(inventory, time.monotonic() - inventory.began)[: _width()]
+            # Overwritten by spaces and not by an escape sequence, which not every terminal knows.
+            sys.stderr.write("\r" + line.ljust(shown))
+            sys.stderr.flush()
+            shown = len(line)
+            if ended.wait(_EVERY):
+                break
+        sys.stderr.write("\r" + " " * shown + "\r")
+        sys.stderr.flush()
+
+
+def words(inventory: Inventory, seconds: float) -> str:
+    """The line: ASCII, since nobody knows the terminal's encoding better than that."""
+    waiting = sorted(_WORDS.get(name, name.replace("_", " ")) for name in list(inventory.fetching))
+    what = ", ".join(waiting) or "the checks"
+    return f"sctune: waiting for {what} ({seconds:.0f} s)"
+
+
+def _width() -> int:
+    """Columns but one: a character in the last would break the line, and the first part of it could not be erased."""
+    try:
+        return max(20, os.get_terminal_size(sys.stderr.fileno()).columns - 1)
+    except OSError:
+        return 79
