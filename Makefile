@@ -5,13 +5,14 @@ VENV := .venv
 TWO_MACHINES := --numprocesses 2 --dist loadgroup
 EXAMPLE ?= tests/scenarios/storage-controller-faults/host.tar.gz
 
-.PHONY: help doctor test test-all scenarios check format bench vm vm-list clean
+.PHONY: help doctor test test-all scenarios docs check format bench vm vm-list clean
 
 help:
 	@echo 'make doctor   install into $(VENV), examine this host, then a recorded example host that has faults'
 	@echo 'make test     install what the tests need, then run ruff, mypy and all tests'
 	@echo 'make test-all the same, and every fault of a storage host alone and in pairs (40 minutes)'
 	@echo 'make scenarios capture the hosts of tests/vm anew'
+	@echo 'make docs     write docs/codes from the checks'
 	@echo 'make check    ruff and mypy alone'
 	@echo 'make format   let ruff put the code in form'
 	@echo 'make bench    benchmarks, side by side with what an operator types instead (root)'
@@ -52,6 +53,9 @@ check: $(VENV)/.sctune-test
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/mypy
+
+docs: $(VENV)/.sctune-test
+	@$(VENV)/bin/python -m tests.codepages
 
 format: $(VENV)/.sctune-test
 	$(VENV)/bin/ruff check --fix

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sctune.findings import Risk, Severity
 from sctune.host.base import Source
+from sctune.model.baseline import Change, identity_of
 from sctune.report.apart import apart, change_words, compared_with, known_findings, muted_findings
 from sctune.report.coverage import Coverage, Gap, coverage
 from sctune.report.exit import fails, is_news
@@ -272,7 +273,9 @@ def _examined(page: Page, seen: Coverage) -> None:
 
 def _verdict(report: Report, groups: Sequence[Group], seen: Coverage) -> str:
     news = [finding for finding in report.findings if is_news(report, finding)]
-    new = " new" if report.comparison is not None else ""
+    new = ""
+    if report.comparison is not None:
+        new = " new" if all(report.comparison.changes[identity_of(one)] is Change.NEW for one in news) else " new or worse"
     counts = [
         count_words(number, f"{new} {word}".strip())
         for severity, word in ((Severity.CRITICAL, "critical fault"), (Severity.WARNING, "warning"), (Severity.INFO, "note"))
@@ -305,7 +308,7 @@ def _others(report: Report) -> list[str]:
     told = [f"{known} known from the baseline"] if known else []
     if report.comparison is not None:
         told += [f"{len(report.comparison.gone)} gone since"] if report.comparison.gone else []
-        told += [f"{len(report.comparison.not_seen)} of it not seen"] if report.comparison.not_seen else []
+        told += [f"{len(report.comparison.not_seen)} not seen this time"] if report.comparison.not_seen else []
     return told + ([f"{muted} muted"] if muted else [])
 
 
