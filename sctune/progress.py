@@ -85,6 +85,7 @@ def words(inventory: Inventory, seconds: float) -> str:
 def _width() -> int:
     """Columns but one: a character in the last would break the line, and the first part of it could not be erased."""
     try:
-        return max(20, os.get_terminal_size(sys.stderr.fileno()).columns - 1)
+        columns = os.get_terminal_size(sys.stderr.fileno()).columns
     except OSError:
-        return 79
+        columns = 0
+    return columns - 1 if columns > 1 else 79  # a serial console knows no width

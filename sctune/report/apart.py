@@ -88,6 +88,7 @@ def _since(page: Page, comparison: Comparison) -> None:
         page.add("", lead="Gone since the baseline:", sgr="1")
         _by_code(page, [_earlier(finding) for finding in comparison.gone])
     if comparison.not_seen:
+        page.blank()
         page.add("", lead="In the baseline, but not seen this time:", sgr="1")
         reasons: dict[str, list[Earlier]] = {}
         for item in comparison.not_seen:

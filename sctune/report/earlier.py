@@ -21,6 +21,7 @@ from sctune.report.sanitize import clean
 
 MAX_BYTES = 64 * 1024 * 1024
 """Ten thousand volumes with several findings each are 30 MB."""
+_LONGEST = 200
 _HINT = "Name a file that 'sctune doctor --format json --output FILE' wrote."
 
 _Text = Annotated[str, msgspec.Meta(min_length=1)]
@@ -89,8 +90,11 @@ def read_baseline(path: str) -> Baseline:
 
 
 def _short(error: Exception) -> str:
-    text = str(error) or type(error).__name__
-    return text[:1].lower() + text[1:]
+    """What the decoder says, on one line; it may quote a value of the file, of any length."""
+    text = clean(str(error) or type(error).__name__)
+    if not text[:2].isupper():  # JSON is malformed
+        text = text[:1].lower() + text[1:]
+    return text if len(text) <= _LONGEST else text[:_LONGEST] + "..."
 
 
 def _read(path: str) -> bytes:

@@ -196,6 +196,8 @@ def _bound(bound: float | None, unit: MeasureUnit) -> str:
 
 def _figure(value: float, unit: MeasureUnit) -> str:
     """A number as any locale and any of the graphers reads it: digits and a point, no exponent. U is theirs for unknown."""
+    if isinstance(value, int) and unit is not MeasureUnit.RATIO:
+        return str(value)
     if not math.isfinite(value):
         return "U"
     if unit is MeasureUnit.RATIO:

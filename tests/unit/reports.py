@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from sctune.baseline import compare
 from sctune.check import Unexamined
-from sctune.findings import HOST, Cause, Code, Finding, Risk, Severity, Subject, SubjectKind, evidence
+from sctune.findings import HOST, Cause, Code, Finding, Muted, Risk, Severity, Subject, SubjectKind, evidence
 from sctune.host.base import HostIdentity, Source
+from sctune.model.baseline import Baseline, Earlier
 from sctune.model.report import CheckResult, Report, Role, Status
 from sctune.unavailable import Reason
 
@@ -176,6 +178,66 @@ def report(
         findings=tuple(replace(finding, check=finding.check or "composed") for finding in findings),
         abandoned=abandoned,
     )
+
+
+def muted(finding: Finding, reason: str = "replaced on Friday, ticket 4711", until: str = "2025-12-31") -> Finding:
+    return replace(finding, muted=Muted(reason=reason, until=until))
+
+
+def earlier(finding: Finding, severity: Severity | None = None, *, check: str = "composed", muted: bool = False) -> Earlier:
+    """The finding as an earlier report has it."""
+    return Earlier(
+        code=finding.code,
+        kind=finding.subject.kind.value,
+        id=finding.subject.id,
+        severity=severity or finding.severity,
+        check=check,
+        summary=finding.summary,
+        muted=muted,
+    )
+
+
+def baseline(*findings: Earlier, host: str = "sc1.example.org") -> Baseline:
+    return Baseline(file="/var/lib/sctune/last.json", version="0.1.0", host=host, started="2025-11-20T06:00:00Z", findings=findings)
+
+
+FINDS = {name: "composed" for name in ("LOOP_LEAKED", "LOOP_BACKING_DELETED", "TGT_DOWN", "TGT_EXPORT_LOST", "LOOP_BUFFERED")}
+FINDS["ISCSI_SESSION_FAILED"] = "iscsid"
+
+
+def some_muted() -> Report:
+    """A fault that counts, two hundred that somebody muted, and one for another reason."""
+    many = (muted(leaked(number)) for number in range(200))
+    other = muted(deleted(7), "test volume", "2025-11-30")
+    return report(deleted(500), *many, other, checks=(check("composed", Status.CRITICAL, 200),))
+
+
+def compared_with_baseline() -> Report:
+    """Something new, worse, known, better, gone, and a check that could not look."""
+    hung = Unexamined(what="lvm fullreport", reason=Reason.TIMEOUT, detail="no answer within 8 s")
+    found = report(
+        deleted(0),
+        deleted(1),
+        tgt_down(),
+        lost(0),
+        *(leaked(number) for number in range(10, 20)),
+        buffered(30),
+        muted(leaked(40)),
+        checks=(
+            check("composed", Status.CRITICAL, 20),
+            check("iscsid", Status.UNKNOWN, 0, unexamined=(hung,), reason="lvm fullreport: timeout"),
+        ),
+    )
+    known = baseline(
+        earlier(deleted(1), Severity.WARNING),
+        earlier(tgt_down()),
+        *(earlier(leaked(number)) for number in range(10, 20)),
+        earlier(buffered(30), Severity.WARNING),
+        earlier(leaked(50)),
+        earlier(leaked(51)),
+        earlier(session_failed(), check="iscsid"),
+    )
+    return replace(found, comparison=compare(found, known, finds=FINDS))
 
 
 HEALTHY_CHECKS = (
