@@ -72,15 +72,22 @@ def test_explain_loads_no_host() -> None:
     assert "sctune.host.live" not in names
 
 
-@pytest.mark.parametrize("form", ["text", "json"])
+FORMS = {"text": "text", "json": "json", "junit": "junit", "nagios": "nagios"}
+OF_ONE_OPTION = {"sctune.report.earlier", "sctune.baseline", "sctune.host.tracing", "sctune.report.trace"}
+
+
+@pytest.mark.parametrize("form", FORMS)
 def test_doctor_loads_no_library_of_other_commands(form: str) -> None:
     code, names = modules("doctor", "--format", form, "--fail-on", "never")
     assert code in (0, 3)
     assert not top(names) & {"rich", "jinja2", "prometheus_client", "pydantic", "jsonschema"}
     if not os.path.exists("/etc/sctune/sctune.yaml"):
         assert not top(names) & {"yaml", "msgspec"}
-    assert ("sctune.report.json" in names) == (form == "json")
-    assert ("sctune.report.text" in names) == (form == "text")
+    for other in FORMS.values():
+        # The XML says when in the words of the JSON.
+        assert f"sctune.report.{other}" in names if other == form else f"sctune.report.{other}" not in names or form == "junit"
+    assert ("sctune.measures" in names) == (form == "nagios")
+    assert not names & OF_ONE_OPTION
 
 
 def test_help_is_quick() -> None:

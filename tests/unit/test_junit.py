@@ -1,7 +1,7 @@
 """--format junit: what both schemas of JUnit's XML demand, and one test case a check.
 
-The schemas themselves (Jenkins' junit-10.xsd, Maven's surefire-test-report.xsd) are not ours to keep here; `valid` says what they say
-of the elements that are used. The output of all cases was validated against both.
+The schemas themselves (Jenkins' junit-10.xsd, Maven's surefire-test-report.xsd) are not ours to keep here; `valid` says what they
+say of the elements that are used. The output of all cases was validated against both.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def valid(suite: Element) -> None:
     assert TIME.match(suite.attrib["time"])
     assert [child.tag for child in suite] == ["properties", *["testcase"] * (len(suite) - 1)]
     for item in suite[0]:
-        assert (item.tag, item.attrib.keys()) == ("property", {"name", "value"})
+        assert (item.tag, set(item.attrib)) == ("property", {"name", "value"})
     for case in suite[1:]:
         assert case.attrib.keys() == {"name", "classname", "time"}
         assert TIME.match(case.attrib["time"])

@@ -210,10 +210,7 @@ def test_a_pipe_in_a_name_does_not_begin_the_numbers() -> None:
 
 
 def test_long_text_is_cut_where_nagios_would_cut_it_and_says_so() -> None:
-    findings = (
-        replace(reports.leaked(number), code=f"CODE_{number}", severity=Severity.WARNING, summary="x" * 200)
-        for number in range(100)
-    )
+    findings = (replace(reports.leaked(number), code=f"CODE_{number}", summary="x" * 200) for number in range(100))
     output = render(reports.report(*findings), FailOn.WARNING)
     assert len(output.encode()) < 8192
     assert re.search(r"^\d+ more lines: sctune doctor says all$", output.splitlines()[-1])
