@@ -4,7 +4,7 @@ A finding is the same one where code and subject are. It has changed where its s
 matters, and a number that moved below the next threshold (one loop device more, a pid, a time) would make every finding
 "changed" in every run. One whose mute has ended counts as well: its owner wanted to hear of it again from then on.
 
-What is not found this time is gone only where its check looked at all it applies to. Otherwise it is "not seen", since what
+What is not found this time is gone only where its check had something to judge, and looked at all of it. Otherwise it is "not seen", since what
 could not be looked at may be as it was.
 """
 
@@ -65,6 +65,9 @@ def _not_looked_for(finding: Earlier, checks: Mapping[str, CheckResult], finds: 
     check = checks.get(finds[finding.code])
     if check is None:
         return f"the check {finds[finding.code]} was not run"
+    if check.status == "not_applicable":
+        # Where no tgtd runs, no export is judged: that mends none.
+        return f"the check {check.check} does not apply: {check.reason}"
     if is_incomplete(check):
         first = next((f" ({item.what}: {item.reason.value})" for item in check.unexamined), "")
         return f"the check {check.check} could not look at everything{first}"

@@ -328,6 +328,8 @@ def _next(report: Report, groups: Sequence[Group], seen: Coverage) -> str:
         return f"{as_root}."
     if seen.gaps:
         return f"find out why {_listed(seen.gaps[0])} could not be examined, {again}."
+    if any(finding.severity is not Severity.INFO for finding in known_findings(report)):
+        return "nothing new; what is known from the baseline is still there to mend."
     if groups:
         return f"nothing is urgent; {atom(f'sctune explain {groups[0].code}')} says more about the first note."
     return "nothing to do."

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from sctune.registry import Registry
 
 
+_SHORT = 60
+
+
 class Trace:
     """Writes the lines and counts them."""
 
@@ -38,12 +41,14 @@ class Trace:
 
     def end(self, registry: Registry) -> None:
         """How much it was, what took longest, and whose checks judged it."""
-        slowest = f"; the slowest was {clean(self._slowest.what)} ({self._slowest.seconds:.3f} s)" if self._slowest else ""
+        slowest = ""
+        if self._slowest is not None:
+            what = clean(self._slowest.what)
+            what = what if len(what) <= _SHORT else what[:_SHORT] + "..."
+            slowest = f"; the slowest was {what} ({self._slowest.seconds:.3f} s)"
         _say(f"{count_words(self._asked, 'question')} in {self._last:.3f} s{slowest}")
-        _say(
-            f"{count_words(len(registry.checks), 'check')} are there"
-            + "".join(f"; not loaded: {clean(m.origin)}" for m in registry.broken)
-        )
+        broken = "".join(f"; not loaded: {clean(module.origin)}" for module in registry.broken)
+        _say(f"{count_words(len(registry.checks), 'check')} loaded{broken}")
 
 
 def _say(line: str) -> None:

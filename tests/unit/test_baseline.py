@@ -96,7 +96,7 @@ HIDDEN = (Unexamined(what="vol-1", reason=Reason.DENIED),)
     ("check", "why"),
     [
         (OK, ""),
-        (reports.absent("composed", "no loop device is attached"), ""),
+        (reports.absent("composed", "no tgtd runs"), "the check composed does not apply: no tgtd runs"),
         (reports.check("composed", Status.WARNING, 3), ""),
         (
             reports.check("composed", Status.UNKNOWN, 0, unexamined=HIDDEN, reason="r"),

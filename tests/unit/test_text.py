@@ -143,6 +143,14 @@ def test_the_verdict_of_a_comparison() -> None:
     assert "Follows from TGT_DOWN (process tgtd), which is known from the baseline." in shown
 
 
+def test_what_is_known_is_not_called_nothing_to_do() -> None:
+    found = reports.one_fault()
+    known = reports.baseline(reports.earlier(reports.deleted()))
+    shown = " ".join(text(replace(found, comparison=baseline.compare(found, known, finds=reports.FINDS))).split())
+    assert "Verdict: no new fault found; 1 known from the baseline." in shown
+    assert "Next: nothing new; what is known from the baseline is still there to mend." in shown
+
+
 def test_a_baseline_of_another_host_is_said_to_be_one() -> None:
     found = reports.healthy()
     comparison = baseline.compare(found, reports.baseline(host="sc2"), finds=reports.FINDS)
