@@ -4,8 +4,8 @@ A finding is the same one where code and subject are. It has changed where its s
 matters, and a number that moved below the next threshold (one loop device more, a pid, a time) would make every finding
 "changed" in every run. One whose mute has ended counts as well: its owner wanted to hear of it again from then on.
 
-What is not found this time is gone only where its check had something to judge, and looked at all of it. Otherwise it is "not seen", since what
-could not be looked at may be as it was.
+What is not found this time is gone only where its check had something to judge, and looked at all of it. Otherwise it is "not
+seen", since what could not be looked at may be as it was.
 """
 
 from __future__ import annotations
