@@ -22,9 +22,11 @@ if TYPE_CHECKING:
     from sctune.model.lvm import LvmReport, LvmSettings
     from sctune.model.process import Processes
     from sctune.model.store import Mount, VolumeStore
-    from sctune.model.system import CpuGovernors, HugePages, Memory, Tuned, Unit, Writeback
+    from sctune.model.sysctl import SysctlState
+    from sctune.model.system import CpuGovernors, HugePages, Memory, Pressure, Tuned, Unit, Writeback
     from sctune.model.target import Backing, TgtConfiguration, TgtState
     from sctune.model.tgt_tuning import TargetParameters, TgtVersion
+    from sctune.model.tuned import TunedProfile
 
 T = TypeVar("T")
 
@@ -264,6 +266,20 @@ class Inventory:
         return probe_memory(self.host)
 
     @Part
+    def pressure(self) -> Pressure | Unavailable:
+        """/proc/pressure: how long work stood still for want of disks or memory."""
+        from sctune.probes.pressure import probe
+
+        return probe(self.host)
+
+    @Part
+    def sysctl(self) -> SysctlState | Unavailable:
+        """The kernel settings that matter, in their files and in force."""
+        from sctune.probes.sysctl import probe
+
+        return probe(self.host)
+
+    @Part
     def huge_pages(self) -> HugePages | Unavailable:
         """Transparent huge pages."""
         from sctune.probes.memory import probe_huge_pages
@@ -297,6 +313,13 @@ class Inventory:
         from sctune.probes.tuned import probe
 
         return probe(self.host, processes=self.processes)
+
+    @Part
+    def tuned_profile(self) -> TunedProfile | Unavailable:
+        """What tuned's active profile sets."""
+        from sctune.probes.tuned_profile import probe
+
+        return probe(self.host, tuned=self.tuned)
 
     @Part
     def cloud(self) -> Cloud | Unavailable:

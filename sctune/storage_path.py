@@ -14,7 +14,29 @@ if TYPE_CHECKING:
     from sctune.model.chain import Chain
     from sctune.model.store import VolumeStore
 
+# A "disk" whose own controller, array or hypervisor has a scheduler and a cache: what rotates there is not ours to order.
+_NOT_BARE = (
+    "virtual",
+    "qemu",
+    "vbox",
+    "raid",
+    "perc",
+    "logical",
+    "mr8",
+    "mr9",
+    "volume",
+    "symmetrix",
+    "open-v",
+    "iblock",
+    "fileio",
+)
 _FIXED_MINORS = 16  # sd and virtio give each disk 16 minor numbers, partitions included
+
+
+def behind_controller(device: BlockDevice) -> bool:
+    """Whether a disk is a LUN of an array, a RAID controller or a hypervisor, or came through iSCSI: by its session and model."""
+    model = (device.model or "").lower()
+    return device.session is not None or any(word in model for word in _NOT_BARE)
 
 
 def devices_in_use(

@@ -39,6 +39,11 @@ class Thresholds:
     dirty_limit_low_bytes: int = 64 * 1024 * 1024
     dirty_limit_excessive_bytes: int = 16 * 1024 * 1024 * 1024
     scsi_command_timeout_seconds: float = 30.0
+    read_ahead_bytes: int = 128 * 1024
+    read_ahead_rotating_bytes: int = 1024 * 1024
+    io_pressure: Level = Level(warning=0.05, critical=0.20)
+    memory_pressure: float = 0.05
+    memory_available: float = 0.05
     quota_total: float = 0.90
     quota_snapshots: float = 0.90
 

@@ -31,7 +31,8 @@ class Copy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Processes:
-    """tgtd, iscsid and tuned daemons (main processes, no threads), cloud components, copies, and tgtadm calls in flight."""
+    """tgtd, iscsid and tuned daemons (main processes, no threads), cloud components, copies, and tgtadm calls in flight.
+    `tuners` are daemons beside tuned that change the kernel's settings by themselves."""
 
     tgtd: tuple[Process, ...]
     iscsid: tuple[Process, ...]
@@ -40,3 +41,4 @@ class Processes:
     copies: tuple[Copy, ...]
     tgtadm: tuple[Process, ...]
     lvm: tuple[Process, ...]
+    tuners: tuple[Process, ...] = ()

@@ -1,4 +1,4 @@
-"""The host itself: writeback limits, memory, huge pages, CPU governors, units, tuned."""
+"""The host itself: writeback limits, memory, pressure, huge pages, CPU governors, units, tuned."""
 
 from __future__ import annotations
 
@@ -30,29 +30,59 @@ class Writeback:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Memory:
-    """/proc/meminfo in bytes."""
+    """/proc/meminfo in bytes. `swap_total` is 0 where there is no swap."""
 
     total: int
     available: int | None
     free: int
     dirty: int
     writeback: int
+    swap_total: int = 0
+    swap_free: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stall:
+    """One line of a file in /proc/pressure: the share of time (0..1) in which some task, or all that had work to do (`full`),
+    stood still; over the last 10, 60 and 300 s."""
+
+    avg10: float
+    avg60: float
+    avg300: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pressure:
+    """Pressure stall information (Documentation/accounting/psi.rst) of disks and memory."""
+
+    io_some: Stall
+    io_full: Stall
+    memory_some: Stall
+    memory_full: Stall
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HugePages:
-    """/sys/kernel/mm/transparent_hugepage: the words in brackets."""
+    """/sys/kernel/mm/transparent_hugepage: the words in brackets. `at_boot` is what the kernel's command line asks for, None
+    where it says nothing of it."""
 
     enabled: str
     defrag: str | None
+    at_boot: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CpuGovernors:
-    """scaling_governor of every CPU that has one, sorted without repeats; () where there is no cpufreq."""
+    """scaling_governor of every CPU that has one, sorted without repeats; () where there is no cpufreq.
+
+    `drivers` (scaling_driver) and `preferences` (energy_performance_preference) are those of the CPUs whose governor is
+    powersave: two drivers mean something else by it, and go by the preference.
+    """
 
     governors: tuple[str, ...]
     cpus: int
+    drivers: tuple[str, ...] = ()
+    preferences: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sctune.model.system import CpuGovernors
-from sctune.unavailable import Reason, Unavailable
+from sctune.unavailable import Reason, Unavailable, known
 
 if TYPE_CHECKING:
     from sctune.host.base import Host
@@ -20,22 +20,33 @@ def probe(host: Host) -> CpuGovernors | Unavailable:
         return names
     cpus = tuple(name for name in names if name.startswith("cpu") and name[3:].isdecimal())
     governors: set[str] = set()
-    for path in _governor_files(host, cpus):
-        text = host.read(path)
+    drivers: set[str] = set()
+    preferences: set[str] = set()
+    for folder in _policies(host, cpus):
+        text = host.read(f"{folder}/scaling_governor")
         if isinstance(text, Unavailable):
             if text.reason is Reason.ABSENT:  # an offline CPU has a folder and no policy
                 continue
             return text
-        if text.strip():
-            governors.add(text.strip())
-    return CpuGovernors(governors=tuple(sorted(governors)), cpus=len(cpus))
+        governor = text.strip()
+        if governor:
+            governors.add(governor)
+        if governor == "powersave":
+            drivers.add((known(host.read(f"{folder}/scaling_driver")) or "").strip())
+            preferences.add((known(host.read(f"{folder}/energy_performance_preference")) or "").strip())
+    return CpuGovernors(
+        governors=tuple(sorted(governors)),
+        cpus=len(cpus),
+        drivers=tuple(sorted(drivers - {""})),
+        preferences=tuple(sorted(preferences - {""})),
+    )
 
 
-def _governor_files(host: Host, cpus: tuple[str, ...]) -> tuple[str, ...]:
+def _policies(host: Host, cpus: tuple[str, ...]) -> tuple[str, ...]:
     # A policy stands for all CPUs that share a clock: fewer files than one a CPU. Kernels before 4.3 have the latter alone.
     policies = host.list(f"{FOLDER}/cpufreq")
     if not isinstance(policies, Unavailable):
-        found = tuple(f"{FOLDER}/cpufreq/{name}/scaling_governor" for name in policies if name.startswith("policy"))
+        found = tuple(f"{FOLDER}/cpufreq/{name}" for name in policies if name.startswith("policy"))
         if found:
             return found
-    return tuple(f"{FOLDER}/{cpu}/cpufreq/scaling_governor" for cpu in cpus)
+    return tuple(f"{FOLDER}/{cpu}/cpufreq" for cpu in cpus)

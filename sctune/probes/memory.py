@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 # Red Hat's 2.6.32 has a folder of its own.
 HUGE_PAGE_FOLDERS = ("/sys/kernel/mm/transparent_hugepage", "/sys/kernel/mm/redhat_transparent_hugepage")
 
+CMDLINE = "/proc/cmdline"
+
 
 def probe_memory(host: Host) -> Memory | Unavailable:
     """/proc/meminfo in bytes."""
@@ -36,6 +38,8 @@ def parse_memory(text: str) -> Memory | Unavailable:
         free=fields["MemFree"],
         dirty=fields["Dirty"],
         writeback=fields["Writeback"],
+        swap_total=fields.get("SwapTotal", 0),
+        swap_free=fields.get("SwapFree", 0),
     )
 
 
@@ -51,8 +55,18 @@ def probe_huge_pages(host: Host) -> HugePages | Unavailable:
         enabled = bracketed(text)
         if enabled is None:
             return Unavailable(reason=Reason.MALFORMED, what=path, detail="no word in brackets")
-        return HugePages(enabled=enabled, defrag=bracketed(known(host.read(f"{folder}/defrag")) or ""))
+        return HugePages(
+            enabled=enabled,
+            defrag=bracketed(known(host.read(f"{folder}/defrag")) or ""),
+            at_boot=boot_argument(known(host.read(CMDLINE)) or "", "transparent_hugepage"),
+        )
     return Unavailable(reason=Reason.ABSENT, what=HUGE_PAGE_FOLDERS[0])
+
+
+def boot_argument(cmdline: str, name: str) -> str | None:
+    """The value of an argument on the kernel's command line, the last one where it stands there twice; None without it."""
+    values = [word.partition("=")[2] for word in cmdline.split() if word.startswith(f"{name}=")]
+    return values[-1] if values else None
 
 
 def bracketed(text: str) -> str | None:

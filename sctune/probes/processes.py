@@ -32,6 +32,8 @@ _LVM_RARE = (
     "mdevices",
 )
 _LVM_VERBS = frozenset((*_LVM_BASICS, *_LVM_RARE))
+# As the kernel cuts them. tlp and cpupower set once at boot and leave no daemon.
+_TUNERS = ("power-profiles-", "auto-cpufreq", "bpftune", "atuned")
 _SLASHES = re.compile(r"/(?:\.?/)+")
 
 
@@ -69,6 +71,7 @@ def select(table: Iterable[Process], *, iscsid_pid: int | None = None) -> Proces
         copies=tuple(copy for process in alive if (copy := copy_of(process)) is not None),
         tgtadm=tuple(process for process in alive if _is(process, "tgtadm")),
         lvm=tuple(process for process in alive if _is_lvm(process.name)),
+        tuners=tuple(process for process in alive if process.name in _TUNERS),
     )
 
 
