@@ -5,37 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sctune.check import Check, Look, Result, Unexamined, not_applicable
-from sctune.findings import Code, Finding, Risk, Severity, Subject, SubjectKind, evidence
+from sctune.device_subject import DeviceSubjects
+from sctune.findings import Code, Finding, Risk, Severity, Subject, evidence
 from sctune.model.block import BlockKind
 from sctune.records import dataclass
 from sctune.serving import NOT_SERVING, serves_volumes
-from sctune.storage_path import devices_in_use
+from sctune.storage_path import behind_controller, devices_in_use
 from sctune.unavailable import Reason, Unavailable, known, need
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from sctune.model.block import BlockDevice
 
 # The single-queue schedulers of kernels before 5.0, and what took their place.
 _SUCCESSORS = {"noop": "none", "deadline": "mq-deadline", "cfq": "bfq"}
-# A "disk" whose own controller, array or hypervisor has a scheduler: what rotates there is not ours to order.
-_NOT_BARE = (
-    "virtual",
-    "qemu",
-    "vbox",
-    "raid",
-    "perc",
-    "logical",
-    "mr8",
-    "mr9",
-    "volume",
-    "symmetrix",
-    "open-v",
-    "iblock",
-    "fileio",
-)
-
 UNSUITABLE = Code(
     code="BLOCK_SCHEDULER_UNSUITABLE",
     severities=(Severity.INFO, Severity.WARNING),
@@ -110,7 +92,7 @@ def run(look: Look) -> Result:
         examined += 1
         if _SUCCESSORS.get(device.scheduler, device.scheduler) not in rule.good:
             unsuited.append((device, rule))
-    subjects = _Subjects(look) if unsuited else None
+    subjects = DeviceSubjects(look.inventory) if unsuited else None
     findings = tuple(_finding(look, device, rule, subjects.of(device)) for device, rule in unsuited if subjects is not None)
     return Result(examined=examined, findings=findings, unexamined=tuple(unexamined))
 
@@ -137,8 +119,7 @@ def _rule(device: BlockDevice) -> _Rule | None:
 
 
 def _disk_rule(device: BlockDevice) -> _Rule | None:
-    model = (device.model or "").lower()
-    if device.session is not None or any(word in model for word in _NOT_BARE):
+    if behind_controller(device):
         return _REMOTE
     if device.rotational is None:
         return None
@@ -181,23 +162,6 @@ def _available(device: BlockDevice, good: tuple[str, ...]) -> str:
         if old.get(name) in device.schedulers:
             return old[name]
     return good[0]
-
-
-class _Subjects:
-    """The lasting names of devices: the volume or file on a loop, a disk's by-id name, a multipath map's name."""
-
-    def __init__(self, look: Look) -> None:
-        self.chains = need(look.inventory.chains)
-        loops = known(look.inventory.loops)
-        self.loops = {loop.name: loop for loop in loops.devices} if loops is not None else {}
-        self.maps = {device.kernel_name: device.name for device in known(look.inventory.dm) or ()}
-        self.ids: Mapping[str, str] = known(look.inventory.disk_ids) or {}
-
-    def of(self, device: BlockDevice) -> Subject:
-        if device.name in self.loops:
-            return self.chains.subject_of_loop(self.loops[device.name])
-        name = self.maps.get(device.name) or self.ids.get(device.name) or device.name
-        return Subject(kind=SubjectKind.DISK, id=name)
 
 
 CHECKS = (

@@ -56,5 +56,5 @@ def _share(text: str) -> float | None:
     whole, _, part = text.partition(".")
     if not (whole.isascii() and whole.isdecimal() and len(whole) <= 3 and (not part or (part.isascii() and part.isdecimal()))):
         return None
-    share = float(f"{whole}.{part[:9] or 0}") / 100
+    share = round(float(f"{whole}.{part[:2] or 0}") / 100, 4)
     return share if share <= 1 else None
