@@ -52,6 +52,8 @@ def run(look: Look) -> Result:
     state = need(look.inventory.sysctl)
     if not state.applied:
         return not_applicable("this is a container: its kernel is the host's, and nothing applies its files")
+    if not (state.lines or state.unread_at_boot or state.unreadable):
+        return not_applicable("no file sets any of these settings")
     unexamined = tuple(Unexamined.of(item) for item in state.unreadable)
     tuner = sysctls_of(known(look.inventory.tuned_profile))
     examined = 0

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _TRUE = ("True", "true", "1")
 _SEPARATOR = re.compile(r"\s*[,;]\s*")
 _VARIABLE = re.compile(r"(?<!\\)\$\{(\w+)\}")
+MACHINES = ("x86_64", "aarch64", "ppc64le", "s390x")
 # What makes a unit one for some machines or devices only.
 _CONDITIONS = ("devices_udev_regex", "cpuinfo_regex", "uname_regex")
 _OF_UNIT = ("type", "enabled", "replace", "drop", "devices", "priority", "script_pre", "script_post", *_CONDITIONS)
@@ -63,9 +64,10 @@ def includes(sections: Iterable[Section]) -> tuple[str, ...]:
     return tuple(name for name in _SEPARATOR.split(text.strip()) if name)
 
 
-def merge(files: Iterable[Sequence[Section]]) -> tuple[TunedUnit, ...]:
+def merge(files: Iterable[Sequence[Section]], machine: str = "") -> tuple[TunedUnit, ...]:
     """The units of the files together, what is included first: later options win; a section may replace an earlier one, or drop
-    options of it. Disabled ones are left out, variables filled in."""
+    options of it. Disabled ones are left out, and those for another processor than `machine` (uname -m, "" where that is not
+    known); variables are filled in."""
     merged: dict[str, Section] = {}
     for sections in files:
         for section in sections:
@@ -77,7 +79,17 @@ def merge(files: Iterable[Sequence[Section]]) -> tuple[TunedUnit, ...]:
     merged.pop("main", None)
     variables = _variables(merged.pop("variables", None))
     ordered = sorted(merged.values(), key=_priority)
-    return tuple(_unit(section, variables) for section in ordered if section.get("enabled") in ("", *_TRUE))
+    return tuple(
+        _unit(section, variables, machine)
+        for section in ordered
+        if section.get("enabled") in ("", *_TRUE) and not _is_for_another(section, machine)
+    )
+
+
+def _is_for_another(section: Section, machine: str) -> bool:
+    """Whether a section is for another processor. Of regular expressions over uname only the plain name of one is judged."""
+    name = section.get("uname_regex")
+    return bool(machine) and name in MACHINES and name != machine
 
 
 def _updated(before: Section, section: Section) -> Section:
@@ -92,13 +104,14 @@ def _priority(section: Section) -> int:
     return int(text) if re.fullmatch(r"[+-]?[0-9]{1,9}", text) else 0
 
 
-def _unit(section: Section, variables: Mapping[str, str | None]) -> TunedUnit:
+def _unit(section: Section, variables: Mapping[str, str | None], machine: str) -> TunedUnit:
     devices = expand(section.get("devices"), variables)
     return TunedUnit(
         name=section.name,
         type=section.get("type") or section.name,
         devices="" if devices in (None, "*") else devices or "",
-        conditional=devices is None or any(section.get(condition) for condition in _CONDITIONS),
+        conditional=devices is None
+        or any(section.get(name) for name in _CONDITIONS if not (name == "uname_regex" and section.get(name) == machine)),
         options=tuple(
             replace(option, value=expand(option.value, variables)) for option in section.options if option.key not in _OF_UNIT
         ),

@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING
 
 from sctune.model.tuned import TunedProfile
-from sctune.probes.tuned_conf import Section, includes, merge, parse
+from sctune.probes.tuned_conf import MACHINES, Section, includes, merge, parse
 from sctune.unavailable import Reason, Unavailable
 
 if TYPE_CHECKING:
@@ -45,10 +45,20 @@ def probe(host: Host, *, tuned: Tuned | Unavailable) -> TunedProfile | Unavailab
         return unread[0]
     return TunedProfile(
         name=" ".join(names),
-        units=merge(files),
+        units=merge(files, _machine(host)),
         reapply_sysctl=main.get("reapply_sysctl", "1") not in ("0", "false", "no"),
         unread=tuple(unread),
     )
+
+
+def _machine(host: Host) -> str:
+    """The processor by its name in uname(1): the kernel's own word (since Linux 6.1), else as distributions name kernels."""
+    told = host.read("/proc/sys/kernel/arch")
+    if isinstance(told, str):
+        return told.strip()
+    suffix = re.split(r"[.-]", host.identity().kernel)[-1]
+    name = {"amd64": "x86_64", "arm64": "aarch64"}.get(suffix, suffix)
+    return name if name in MACHINES else ""
 
 
 def _main(host: Host) -> dict[str, str] | Unavailable:

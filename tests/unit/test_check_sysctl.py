@@ -124,6 +124,10 @@ def test_a_file_that_could_not_be_read_may_say_anything() -> None:
     assert (codes(result), [item.reason for item in result.unexamined]) == ([], [Reason.DENIED])
 
 
+def test_no_file_sets_anything() -> None:
+    assert topic.run(look(sysctl=state(), tuned_profile=NO_TUNED)).not_applicable
+
+
 def test_containers_and_laptops() -> None:
     settings = state(line("vm.swappiness", "10"), live={"vm.swappiness": "60"}, applied=False)
     assert topic.run(look(sysctl=settings, tuned_profile=NO_TUNED)).not_applicable
