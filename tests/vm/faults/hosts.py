@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from . import daemons, initiators, limits, lvm_hosts, portals, shown, stores, stores_network
+from . import daemons, initiators, limits, lvm_hosts, portals, shown, stores, stores_network, tuning
 
 if TYPE_CHECKING:
     from .base import HostFault
@@ -18,4 +18,5 @@ HOST_FAULTS: tuple[HostFault, ...] = (
     *stores_network.FAULTS,
     *limits.FAULTS,
     *lvm_hosts.FAULTS,
+    *tuning.FAULTS,
 )
