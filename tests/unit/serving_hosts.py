@@ -170,6 +170,13 @@ def look(config: Config | None = None, host: FakeHost | None = None, **parts: ob
     return Look(inventory=inventory, config=chosen)
 
 
+def look_at(parts: Mapping[str, object]) -> Look:
+    """The same, with the parts in a mapping."""
+    found = look()
+    found.inventory.parts.update(parts)
+    return found
+
+
 def codes(result: Result) -> list[tuple[str, str, str]]:
     """(code, severity, subject id) of the findings, sorted."""
     return sorted((finding.code, str(finding.severity), finding.subject.id) for finding in result.findings)

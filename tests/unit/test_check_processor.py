@@ -9,7 +9,7 @@ from sctune.probes import governor
 from sctune.probes.memory import boot_argument, probe_huge_pages
 from sctune.unavailable import CannotLook, Reason, Unavailable
 from tests.fakes import FakeHost
-from tests.unit.serving_hosts import chain, chains, codes, look
+from tests.unit.serving_hosts import chain, chains, codes, look, look_at
 
 POLICY = "/sys/devices/system/cpu/cpufreq/policy0"
 
@@ -98,11 +98,11 @@ def test_absent_and_unknown() -> None:
         unread = Unavailable(reason=reason, what="x")
         for run, part in ((topic.run_huge_pages, "huge_pages"), (topic.run_governor, "governors")):
             with pytest.raises(CannotLook) as caught:
-                run(look(**{part: unread}))
+                run(look_at({part: unread}))
             assert caught.value.unavailable is unread
 
 
 def test_a_laptop_gets_no_advice() -> None:
     laptop = {"chains": chains(chain("vg/root", ours=False))}
-    assert topic.run_governor(look(governors=cpus("powersave"), **laptop)).not_applicable
-    assert topic.run_huge_pages(look(huge_pages=HugePages(enabled="always", defrag=None), **laptop)).not_applicable
+    assert topic.run_governor(look_at({"governors": cpus("powersave"), **laptop})).not_applicable
+    assert topic.run_huge_pages(look_at({"huge_pages": HugePages(enabled="always", defrag=None), **laptop})).not_applicable

@@ -14,7 +14,7 @@ from sctune.model.loop import LoopState
 from sctune.model.store import Mount, StoreOrigin, VolumeStore
 from sctune.model.target import Lun, Target
 from sctune.unavailable import CannotLook, Reason, Unavailable
-from tests.unit.serving_hosts import STORE, block, chain, chains, codes, look, loop, lv
+from tests.unit.serving_hosts import STORE, block, chain, chains, codes, look, look_at, loop, lv
 
 KIB = 1024
 GIB = 1 << 30
@@ -59,7 +59,7 @@ def exported(backing: str, **links: object) -> Chain:
         outgoing_accounts=(),
         acls=("ALL",),
     )
-    return chain(exports=(Export(target=target, lun=lun),), **links)
+    return chain(exports=(Export(target=target, lun=lun),), **links)  # type: ignore[arg-type]
 
 
 def judged(device: BlockDevice, config: Config | None = None, *, direct: bool = False) -> list[tuple[str, str, str]]:
@@ -126,11 +126,11 @@ def test_the_file_systems_own_device_reads_ahead_and_not_the_disks_below_it() ->
     root = block("dm-0", BlockKind.DM, None, device=(253, 0), read_ahead=128 * KIB, slaves=("sda",))
     mapped = DmDevice(name="vg-root", kernel_name="dm-0", uuid="LVM-x", device=(253, 0), size=1, suspended=False, targets=())
     facts = {"stores": (store("/dev/mapper/vg-root", (253, 0)),), "chains": chains(buffered()), "dm": (mapped,), "disk_ids": {}}
-    result = topic.run(look(block=(root, disk(0)), **facts))
+    result = topic.run(look_at({"block": (root, disk(0)), **facts}))
     assert (result.examined, codes(result)) == (1, [("BLOCK_READ_AHEAD_LOW", "info", "vg-root")])
     assert "it is a dm device with rotating disks below it (sda)" in result.findings[0].summary
     fast = dataclasses.replace(root, read_ahead=4096 * KIB)
-    assert codes(topic.run(look(block=(fast, disk(0)), **facts))) == []
+    assert codes(topic.run(look_at({"block": (fast, disk(0)), **facts}))) == []
 
 
 def lv_device(size: int, slaves: tuple[str, ...] = ("loop0",)) -> tuple[BlockDevice, DmDevice]:
@@ -200,7 +200,7 @@ def test_write_caches(facts: dict[str, object], found: list[tuple[str, str, str]
 def test_whose_cache_it_is() -> None:
     said = []
     for facts in ({}, {"kind": BlockKind.VIRTIO}, {"model": "PERC H730"}):
-        device = disk(0, write_cache="write back", **facts)  # type: ignore[arg-type]
+        device = disk(0, write_cache="write back", **facts)
         (finding,) = write_cache.run(look(block=(device,), stores=(store(),), disk_ids={"sda": "ata-X"})).findings
         assert finding.subject.id == "ata-X"
         said.append(finding.summary)
@@ -212,7 +212,7 @@ def test_whose_cache_it_is() -> None:
 def test_the_layers_between_have_no_cache() -> None:
     root = block("dm-0", BlockKind.DM, None, device=(253, 0), write_cache="write back", slaves=("sda",))
     facts = {"stores": (store("/dev/mapper/vg-root", (253, 0)),), "disk_ids": {}}
-    assert codes(write_cache.run(look(block=(root, disk(0, write_cache="write through")), **facts))) == []
+    assert codes(write_cache.run(look_at({"block": (root, disk(0, write_cache="write through")), **facts}))) == []
 
 
 def test_kernels_that_do_not_tell() -> None:

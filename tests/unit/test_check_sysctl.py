@@ -6,7 +6,7 @@ from sctune.checks import sysctl as topic
 from sctune.model.sysctl import SysctlLine, SysctlState
 from sctune.model.tuned import TunedOption, TunedProfile, TunedUnit
 from sctune.unavailable import CannotLook, Reason, Unavailable
-from tests.unit.serving_hosts import chain, chains, codes, look
+from tests.unit.serving_hosts import chain, chains, codes, look, look_at
 
 NO_TUNED = Unavailable(reason=Reason.ABSENT, what="tuned")
 SWAPPINESS = ("SYSCTL_OVERRIDDEN", "warning", "vm.swappiness")
@@ -22,7 +22,7 @@ def state(*lines: SysctlLine, live: dict[str, str] | None = None, **facts: objec
 
 
 def found(settings: SysctlState, **parts: object) -> list[tuple[str, str, str]]:
-    return codes(topic.run(look(sysctl=settings, **{"tuned_profile": NO_TUNED, **parts})))
+    return codes(topic.run(look_at({"sysctl": settings, "tuned_profile": NO_TUNED, **parts})))
 
 
 def test_a_later_file_of_the_administrator_wins() -> None:

@@ -12,7 +12,7 @@ from sctune.model.system import CpuGovernors, HugePages, Tuned
 from sctune.model.tuned import TunedOption, TunedProfile, TunedUnit
 from sctune.probes.processes import select
 from sctune.unavailable import CannotLook, Reason, Unavailable
-from tests.unit.serving_hosts import NO_PROCESSES, block, chain, chains, codes, look
+from tests.unit.serving_hosts import NO_PROCESSES, block, chain, chains, codes, look_at
 
 KIB = 1024
 ABSENT = Unavailable(reason=Reason.ABSENT, what="x")
@@ -50,11 +50,11 @@ def parts(active: TunedProfile | Unavailable, settings: SysctlState | None = Non
 
 
 def conflicts(active: TunedProfile, settings: SysctlState, **facts: object) -> list[tuple[str, str, str]]:
-    return codes(topic.run_conflict(look(**parts(active, settings, **facts))))
+    return codes(topic.run_conflict(look_at(parts(active, settings, **facts))))
 
 
 def drifts(active: TunedProfile, settings: SysctlState | None = None, **facts: object) -> list[tuple[str, str, str]]:
-    return codes(topic.run_drift(look(**parts(active, settings, **facts))))
+    return codes(topic.run_drift(look_at(parts(active, settings, **facts))))
 
 
 SWAPPINESS = profile(unit("sysctl", {"vm.swappiness": "10"}))
@@ -92,7 +92,7 @@ def test_tuned_reads_sysctl_conf_where_systemd_does_not() -> None:
 
 def test_the_remedy() -> None:
     settings = state(line("vm.swappiness", "30"), live={"vm.swappiness": "30"})
-    (finding,) = topic.run_conflict(look(**parts(SWAPPINESS, settings))).findings
+    (finding,) = topic.run_conflict(look_at(parts(SWAPPINESS, settings))).findings
     assert finding.remedy.commands == (
         "sed -i '1s/^/# /' /etc/sysctl.d/90-net.conf && tuned-adm profile storage    # if the profile is meant",
     )
@@ -106,13 +106,13 @@ def test_two_tuners() -> None:
     )
     processes = select(table)
     assert [process.name for process in processes.tuners] == ["power-profiles-"]
-    found = topic.run_conflict(look(**parts(ABSENT, processes=processes)))
+    found = topic.run_conflict(look_at(parts(ABSENT, processes=processes)))
     assert codes(found) == [("TUNED_CONFLICT", "warning", "power-profiles-daemon")]
     assert found.findings[0].remedy.commands == ("systemctl disable --now power-profiles-daemon",)
     # a desktop without tuned
     alone = dataclasses.replace(processes, tuned=())
     with pytest.raises(CannotLook) as caught:
-        topic.run_conflict(look(**parts(ABSENT, tuned=ABSENT, processes=alone)))
+        topic.run_conflict(look_at(parts(ABSENT, tuned=ABSENT, processes=alone)))
     assert caught.value.unavailable is ABSENT
 
 
@@ -123,7 +123,7 @@ def test_a_setting_that_drifted(live: str, fires: bool) -> None:
 
 
 def test_a_setting_the_kernel_does_not_have_is_not_judged() -> None:
-    result = topic.run_drift(look(**parts(SWAPPINESS, state())))
+    result = topic.run_drift(look_at(parts(SWAPPINESS, state())))
     assert (result.examined, result.findings) == (0, ())
 
 
@@ -178,7 +178,7 @@ def test_the_first_section_that_matches_has_the_disk() -> None:
 
 def test_a_disk_with_two_differences_is_one_finding_by_its_lasting_name() -> None:
     active = profile(unit("disk", {"readahead": "4096", "elevator": "bfq"}))
-    found = topic.run_drift(look(**parts(active, block=(sda(),), disk_ids={"sda": "ata-WDC_1"})))
+    found = topic.run_drift(look_at(parts(active, block=(sda(),), disk_ids={"sda": "ata-WDC_1"})))
     assert codes(found) == [("PROFILE_DRIFT", "warning", "ata-WDC_1")]
     assert found.findings[0].summary == (
         "sda read-ahead is 128 KiB, tuned's profile storage says 4 MiB; sda scheduler is none, tuned's profile storage says bfq"
@@ -221,14 +221,14 @@ def test_governors(wanted: str, governors: tuple[str, ...], fires: bool) -> None
 def test_what_could_not_be_read_is_told() -> None:
     missing = Unavailable(reason=Reason.DENIED, what="/usr/lib/tuned/x/tuned.conf")
     for run in (topic.run_drift, topic.run_conflict):
-        result = run(look(**parts(profile(unread=(missing,)))))
+        result = run(look_at(parts(profile(unread=(missing,)))))
         assert [item.reason for item in result.unexamined] == [Reason.DENIED]
         with pytest.raises(CannotLook):
-            run(look(**parts(Unavailable(reason=Reason.ABSENT, what="tuned"))))
+            run(look_at(parts(Unavailable(reason=Reason.ABSENT, what="tuned"))))
 
 
 def test_a_laptop_may_be_tuned_as_it_likes() -> None:
     laptop = {"chains": chains(chain("vg/root", ours=False)), "processes": NO_PROCESSES}
     settings = state(line("vm.swappiness", "30"), live={"vm.swappiness": "30"})
-    assert topic.run_drift(look(**parts(SWAPPINESS, settings, **laptop))).not_applicable
-    assert topic.run_conflict(look(**parts(SWAPPINESS, settings, **laptop))).not_applicable
+    assert topic.run_drift(look_at(parts(SWAPPINESS, settings, **laptop))).not_applicable
+    assert topic.run_conflict(look_at(parts(SWAPPINESS, settings, **laptop))).not_applicable

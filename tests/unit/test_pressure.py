@@ -14,7 +14,7 @@ from sctune.model.system import Memory, Pressure, Stall
 from sctune.probes.pressure import parse, probe
 from sctune.unavailable import CannotLook, Reason, Unavailable
 from tests.fakes import FakeHost
-from tests.unit.serving_hosts import GIB, NO_PROCESSES, chain, chains, codes, look
+from tests.unit.serving_hosts import GIB, NO_PROCESSES, chain, chains, codes, look, look_at
 
 # cat /proc/pressure/io, Linux 6.18, while a test suite ran
 RECORDED = "some avg10=0.00 avg60=0.01 avg300=0.11 total=3342347\nfull avg10=0.00 avg60=0.00 avg300=0.07 total=2580187\n"
@@ -130,5 +130,5 @@ def test_what_is_not_measured_or_not_told() -> None:
 
 def test_a_laptop_may_wait() -> None:
     alone = {"chains": chains(chain("vg/root", ours=False)), "pressure": pressure(0.9, 0.9), "memory": memory()}
-    assert topic.run_io(look(**alone)).not_applicable
-    assert topic.run_memory(look(**alone)).not_applicable
+    assert topic.run_io(look_at(alone)).not_applicable
+    assert topic.run_memory(look_at(alone)).not_applicable

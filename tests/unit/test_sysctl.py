@@ -93,7 +93,9 @@ def test_what_cannot_be_read_is_told() -> None:
 
 
 def test_without_proc_nothing_is_known() -> None:
-    unknown = {f"/proc/sys/{key.replace('.', '/')}": Unavailable(reason=Reason.NOT_COLLECTED, what=key) for key in SETTINGS}
+    unknown: dict[str, str | Unavailable] = {
+        f"/proc/sys/{key.replace('.', '/')}": Unavailable(reason=Reason.NOT_COLLECTED, what=key) for key in SETTINGS
+    }
     assert isinstance(probe(FakeHost(files=unknown)), Unavailable)
     assert state(FakeHost()) == SysctlState(lines=(), unread_at_boot=(), live={}, unreadable=(), applied=True)
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,6 +14,9 @@ from sctune.tuned import Wanted, sysctls_of, wanted
 from sctune.tuned_devices import matches
 from sctune.unavailable import Reason, Unavailable
 from tests.fakes import FakeHost
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 LIB, ETC = "/usr/lib/tuned", "/etc/tuned"
 # The settings of tuned 2.20's profiles of these names (Debian 12), without their words.
@@ -53,7 +58,7 @@ FILES: dict[str, str | Unavailable] = {
 }
 
 
-def load(files: dict[str, str | Unavailable] | None = None, tuned: Tuned = RUNNING) -> TunedProfile:
+def load(files: Mapping[str, str | Unavailable] | None = None, tuned: Tuned = RUNNING) -> TunedProfile:
     found = probe(FakeHost(files={**FILES, **(files or {})}), tuned=tuned)
     assert isinstance(found, TunedProfile)
     return found
