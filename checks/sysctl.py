@@ -9,7 +9,6 @@ from sctune.check import Check, Look, Result, Unexamined, not_applicable
 from sctune.findings import Code, Finding, Risk, Severity, Subject, SubjectKind, evidence
 from sctune.serving import NOT_SERVING, serves_volumes
 from sctune.sysctl import decide, decide_knob, knob_of, same_value
-from sctune.tuned import sysctls_of
 from sctune.unavailable import known, need
 
 if TYPE_CHECKING:
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
 
     from sctune.model.sysctl import SysctlState
     from sctune.sysctl import Assignment, Decided
+    from sctune.tuned import Wanted
 
 _FILES = "/etc/sysctl.d /run/sysctl.d /usr/local/lib/sysctl.d /usr/lib/sysctl.d /etc/sysctl.conf"
 
@@ -55,7 +55,12 @@ def run(look: Look) -> Result:
     if not (state.lines or state.unread_at_boot or state.unreadable):
         return not_applicable("no file sets any of these settings")
     unexamined = tuple(Unexamined.of(item) for item in state.unreadable)
-    tuner = sysctls_of(known(look.inventory.tuned_profile))
+    profile = known(look.inventory.tuned_profile)
+    tuner: tuple[Wanted, ...] = ()
+    if profile is not None:
+        from sctune.tuned import sysctls_of
+
+        tuner = sysctls_of(profile)
     examined = 0
     findings: list[Finding] = []
     for decided in decide(state.lines):
@@ -65,7 +70,7 @@ def run(look: Look) -> Result:
         finding = _by_file(decided, state.live) or (None if disputed or unexamined else _by_hand(decided.winner, state.live))
         if finding is not None:
             findings.append(finding)
-    if not known(look.inventory.tuned_profile):  # tuned applies /etc/sysctl.conf itself
+    if profile is None:  # tuned applies /etc/sysctl.conf itself
         unread = [item for item in decide(state.unread_at_boot) if decide_knob(state.lines, knob_of(item.winner.key)) is None]
         examined += len(unread)
         findings += [found for item in unread if (found := _never_read(item.winner, state)) is not None]

@@ -10,9 +10,6 @@ from sctune.device_subject import DeviceSubjects
 from sctune.findings import Code, Finding, Risk, Severity, Subject, SubjectKind, evidence
 from sctune.serving import NOT_SERVING, serves_volumes
 from sctune.sysctl import decide_knob, knob_of
-from sctune.tuned import sysctls_of
-from sctune.tuned_devices import judged_disks, owner
-from sctune.tuned_drift import Difference, of_disk, of_governors, of_huge_pages
 from sctune.unavailable import known, need
 
 if TYPE_CHECKING:
@@ -23,6 +20,7 @@ if TYPE_CHECKING:
     from sctune.model.tuned import TunedProfile
     from sctune.sysctl import Assignment
     from sctune.tuned import Wanted
+    from sctune.tuned_drift import Difference
 
 # Files that tuned itself applies after its profile (reapply_sysctl), which are the administrator's.
 _REAPPLIED = ("/run/sysctl.d/", "/etc/sysctl.d/", "/etc/sysctl.conf")
@@ -79,6 +77,8 @@ def run_conflict(look: Look) -> Result:
     answer = look.inventory.tuned_profile
     profile = need(answer) if not findings else known(answer)
     state = need(look.inventory.sysctl)
+    from sctune.tuned import sysctls_of  # few hosts have a profile, and every run loads this module
+
     settings = sysctls_of(profile)
     for wanted in settings if profile is not None else ():
         rival = _contradiction(wanted, state)
@@ -142,6 +142,9 @@ def run_drift(look: Look) -> Result:
         return not_applicable(NOT_SERVING)
     profile = need(look.inventory.tuned_profile)
     state = need(look.inventory.sysctl)
+    from sctune.tuned import sysctls_of
+    from sctune.tuned_drift import of_governors, of_huge_pages
+
     unexamined = [Unexamined.of(item) for item in (*state.unreadable, *profile.unread)]
     examined = 0
     findings: list[Finding] = []
@@ -173,6 +176,9 @@ def _disks(look: Look, profile: TunedProfile) -> Iterator[tuple[Subject, tuple[D
     """Each disk that a disk section of the profile is for, with what is set there."""
     if not any(unit.type == "disk" for unit in profile.units):
         return
+    from sctune.tuned_devices import judged_disks, owner
+    from sctune.tuned_drift import of_disk
+
     subjects = DeviceSubjects(look.inventory)
     for device in judged_disks(need(look.inventory.block)):
         unit = owner(device, profile)
@@ -182,6 +188,8 @@ def _disks(look: Look, profile: TunedProfile) -> Iterator[tuple[Subject, tuple[D
 
 
 def _of_sysctl(wanted: Wanted, now: str) -> Difference:
+    from sctune.tuned_drift import Difference
+
     return Difference(
         setting=wanted.key,
         wanted=wanted.words,

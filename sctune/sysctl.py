@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from sctune.model.sysctl import SETTINGS
@@ -80,6 +79,10 @@ def _assignments(lines: Sequence[SysctlLine], key: str) -> list[tuple[int, Assig
 
 def matches(pattern: str, key: str) -> bool:
     """Whether a key is meant by a key or pattern; as in glob(7), a `*` stays within one part of the name."""
+    if pattern == key or not any(letter in pattern for letter in "*?["):
+        return pattern == key
+    from fnmatch import fnmatchcase  # patterns are rare, and it is no cheap import
+
     parts, names = pattern.split("."), key.split(".")
     return len(parts) == len(names) and all(fnmatchcase(name, part) for name, part in zip(names, parts, strict=True))
 
