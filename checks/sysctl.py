@@ -165,7 +165,7 @@ def _give_way(winner: Assignment, loser: Assignment) -> str:
 
 
 def _comment_out(line: Assignment) -> str:
-    return f"sed -i '{line.line.line}s/^/# /' {shlex.quote(line.line.file)}"
+    return f"sed -i --follow-symlinks '{line.line.line}s/^/# /' {shlex.quote(line.line.file)}"
 
 
 CHECKS = (

@@ -114,6 +114,7 @@ def _contradiction(wanted: Wanted, state: SysctlState) -> Assignment | None:
 def _disputed(wanted: Wanted, rival: Assignment, state: SysctlState, profile: TunedProfile) -> Finding:
     now = state.live.get(rival.key)
     in_force = f"{rival.key} is {now}" if now is not None else ""
+    comment_out = f"sed -i --follow-symlinks '{rival.line.line}s/^/# /' {shlex.quote(rival.line.file)}"
     return CONFLICT.found(
         Subject(kind=SubjectKind.SETTING, id=wanted.key),
         f"tuned's profile {profile.name} sets {wanted.key} to {wanted.words}, {rival.line.place} sets {rival.key} to {rival.value}"
@@ -130,9 +131,7 @@ def _disputed(wanted: Wanted, rival: Assignment, state: SysctlState, profile: Tu
             reapply_sysctl=profile.reapply_sysctl,
             source="tuned.conf and sysctl.d",
         ),
-        commands=(
-            f"sed -i '{rival.line.line}s/^/# /' {shlex.quote(rival.line.file)} && {_apply(profile)}    # if the profile is meant",
-        ),
+        commands=(f"{comment_out} && {_apply(profile)}    # if the profile is meant",),
     )
 
 

@@ -64,6 +64,8 @@ def run(look: Look) -> Result:
             )
     if untold and not examined:
         return not_applicable("this kernel does not tell what caches disks have (before Linux 4.7)")
+    if not examined and not unexamined:
+        return not_applicable("no disk of this host's own lies under its volumes")
     return Result(examined=examined, findings=tuple(findings), unexamined=tuple(unexamined))
 
 

@@ -215,6 +215,10 @@ def test_the_layers_between_have_no_cache() -> None:
     assert codes(write_cache.run(look_at({"block": (root, disk(0, write_cache="write through")), **facts}))) == []
 
 
+def test_no_disk_of_our_own() -> None:
+    assert write_cache.run(look(block=(), stores=(store("server:/x", (0, 50), "nfs4"),), disk_ids={})).not_applicable
+
+
 def test_kernels_that_do_not_tell() -> None:
     assert write_cache.run(look(block=(disk(0, write_cache=None),), stores=(store(),))).not_applicable
     result = write_cache.run(look(block=(disk(0),), stores=UNKNOWN))

@@ -32,8 +32,8 @@ def test_a_later_file_of_the_administrator_wins() -> None:
     (finding,) = topic.run(look(sysctl=settings, tuned_profile=NO_TUNED)).findings
     assert "/etc/sysctl.d/50-a.conf:1 sets vm.swappiness to 10, and /etc/sysctl.d/80-b.conf:3" in finding.summary
     assert finding.remedy.commands == (
-        "sed -i '1s/^/# /' /etc/sysctl.d/50-a.conf    # if 40 is meant",
-        "sed -i '3s/^/# /' /etc/sysctl.d/80-b.conf && sysctl -w vm.swappiness=10    # if 10 is meant",
+        "sed -i --follow-symlinks '1s/^/# /' /etc/sysctl.d/50-a.conf    # if 40 is meant",
+        "sed -i --follow-symlinks '3s/^/# /' /etc/sysctl.d/80-b.conf && sysctl -w vm.swappiness=10    # if 10 is meant",
     )
 
 

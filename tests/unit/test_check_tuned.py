@@ -94,7 +94,7 @@ def test_the_remedy() -> None:
     settings = state(line("vm.swappiness", "30"), live={"vm.swappiness": "30"})
     (finding,) = topic.run_conflict(look_at(parts(SWAPPINESS, settings))).findings
     assert finding.remedy.commands == (
-        "sed -i '1s/^/# /' /etc/sysctl.d/90-net.conf && tuned-adm profile storage    # if the profile is meant",
+        "sed -i --follow-symlinks '1s/^/# /' /etc/sysctl.d/90-net.conf && tuned-adm profile storage    # if the profile is meant",
     )
     assert "/etc/sysctl.d/90-net.conf:1 sets vm.swappiness to 30" in finding.summary
 
