@@ -16,11 +16,14 @@ if TYPE_CHECKING:
     from sctune.model.block import BlockDevice
     from sctune.model.chain import Chains
     from sctune.model.cloud import Cloud
+    from sctune.model.disk_health import DiskHealth
     from sctune.model.dm import DmDevice
     from sctune.model.initiator import InitiatorConfiguration, IscsiSession, NodeRecord
+    from sctune.model.kernel_log import KernelLog
     from sctune.model.loop import LoopState
     from sctune.model.lvm import LvmReport, LvmSettings
     from sctune.model.process import Processes
+    from sctune.model.raid import MdArray
     from sctune.model.store import Mount, VolumeStore
     from sctune.model.sysctl import SysctlState
     from sctune.model.system import CpuGovernors, HugePages, Memory, Pressure, Tuned, Unit, Writeback
@@ -250,6 +253,27 @@ class Inventory:
         from sctune.probes.iscsid_conf import probe_records
 
         return probe_records(self.host)
+
+    @Part
+    def kernel_log(self) -> KernelLog | Unavailable:
+        """What the kernel's log says of storage since boot."""
+        from sctune.probes.kernel_log import probe
+
+        return probe(self.host)
+
+    @Part
+    def disk_health(self) -> tuple[DiskHealth | Unavailable, ...] | Unavailable:
+        """What the host's own disks say of their health."""
+        from sctune.probes.disk_health import probe
+
+        return probe(self.host, self.block, self.mounts)
+
+    @Part
+    def raid(self) -> tuple[MdArray, ...] | Unavailable:
+        """Software RAID (md)."""
+        from sctune.probes.raid import probe
+
+        return probe(self.host, self.devices)
 
     @Part
     def writeback(self) -> Writeback | Unavailable:

@@ -41,6 +41,7 @@ class FakeHost:
     commands: dict[tuple[str, ...], Completed | Unavailable] = field(default_factory=dict)
     dm_answers: dict[DmQuery, str | Unavailable] = field(default_factory=dict)
     tgt_answers: dict[tuple[TgtMode, int, int | None], str | Unavailable] = field(default_factory=dict)
+    log: str | Unavailable = field(default_factory=lambda: absent("kernel log"))
     name: str = "fake"
     kernel: str = "6.1.0-56-amd64"
     privileged: bool = True
@@ -94,6 +95,9 @@ class FakeHost:
 
     def tgt(self, mode: TgtMode, *, control_port: int = 0, tid: int | None = None) -> str | Unavailable:
         return self.tgt_answers.get((mode, control_port, tid), absent("tgtd"))
+
+    def kernel_log(self) -> str | Unavailable:
+        return self.log
 
     def close(self) -> None:
         """Nothing was started."""

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 class Answers:
     """One mapping for each question of `Host`, from what was asked to the last answer.
 
-    `commands` go by their argument list, without the deadline; `tgt` by mode, control port and target id. `processes` is
-    None where nobody asked. Nothing in here holds a secret: whoever fills it redacts first.
+    `commands` go by their argument list, without the deadline; `tgt` by mode, control port and target id. `processes` and
+    `kernel_log` are None where nobody asked. Nothing in here holds a secret: whoever fills it redacts first.
     """
 
     identity: HostIdentity
@@ -46,3 +46,4 @@ class Answers:
     commands: dict[tuple[str, ...], Completed | Unavailable] = field(default_factory=dict)
     dm: dict[DmQuery, str | Unavailable] = field(default_factory=dict)
     tgt: dict[tuple[TgtMode, int, int | None], str | Unavailable] = field(default_factory=dict)
+    kernel_log: str | Unavailable | None = None

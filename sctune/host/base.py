@@ -203,6 +203,11 @@ class Host(Protocol):
         """tgtd's answer in the form `tgtadm --lld iscsi --op show --mode MODE` prints."""
         ...
 
+    def kernel_log(self) -> str | Unavailable:
+        """What the kernel has said since boot, as far back as it still knows, oldest first: `[  123.456789] text` lines as
+        dmesg(1) prints them, in seconds on the kernel's own clock, which stands still while the machine sleeps. The last 4 MiB."""
+        ...
+
     def close(self) -> None:
         """Ends whatever it started. Nothing may be asked afterwards."""
         ...

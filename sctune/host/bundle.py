@@ -7,7 +7,7 @@
 
 The outcome is "ok" or one of the six reasons of not knowing, followed by what was asked, the detail, and pids. Details of "ok":
 list: the names. readlink: the target. stat, stat_file: nine numbers. lstat_mtime: seconds. list_files: how many `entry`
-lines follow, each of folder, outcome, name and stat. space: five numbers. run: status, seconds, NNNN. dm, tgt, processes,
+lines follow, each of folder, outcome, name and stat. space: five numbers. run: status, seconds, NNNN. dm, tgt, processes, kernel_log,
 and read where a path cannot be the name of a file under files/: NNNN.
 """
 
@@ -175,5 +175,7 @@ def _output_lines(answers: Answers, outputs: _Outputs) -> Iterator[str]:
     if processes is not None:
         table = processes if isinstance(processes, Unavailable) else index.process_table(processes)
         texts.append(("processes", "-", table))
+    if answers.kernel_log is not None:
+        texts.append(("kernel_log", "-", answers.kernel_log))
     for kind, key, text in texts:
         yield _no(kind, key, text) if isinstance(text, Unavailable) else line(kind, key, OK, (outputs.add(text),))

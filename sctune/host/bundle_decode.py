@@ -127,6 +127,8 @@ class _Reader:
                 answers.tgt[_tgt_question(path)] = self._answer(key, outcome, details, self._output)
             case "processes":
                 answers.processes = self._answer(key, outcome, details, lambda f: index.parse_process_table(self._output(f)))
+            case "kernel_log":
+                answers.kernel_log = self._answer(key, outcome, details, self._output)
             case _:
                 raise MalformedIndex(f"{kind[:40]!r} is no kind of answer")
 

@@ -102,6 +102,10 @@ class CaptureHost:
             self._answers.tgt.get((mode, control_port, tid)), f"tgtadm --op show --mode {mode} (control port {control_port})"
         )
 
+    def kernel_log(self) -> str | Unavailable:
+        """The kernel's log as captured."""
+        return _of(self._answers.kernel_log, "kernel log")
+
 
 def _of(answer: T | None, what: str) -> T | Unavailable:
     return not_collected(what) if answer is None else answer

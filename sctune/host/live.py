@@ -269,6 +269,15 @@ class LiveHost:
             return Unavailable(reason=Reason.FAILED, what=" ".join(completed.argv), detail="".join(first))
         return completed.stdout
 
+    def kernel_log(self) -> str | Unavailable:
+        """Reads /dev/kmsg, which never blocks: what was logged until now, and no more."""
+        from sctune.host.kmsg import read_all
+
+        try:
+            return read_all()
+        except OSError as error:
+            return unavailable(error.errno, "/dev/kmsg")
+
     def _deadline(self, patience: float) -> float:
         """When to give up what may take `patience` seconds: never after the end of the whole look."""
         return min(time.monotonic() + patience, self._until)

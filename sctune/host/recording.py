@@ -59,6 +59,7 @@ class RecordingHost:
                 commands=dict(kept.commands),
                 dm=dict(kept.dm),
                 tgt=dict(kept.tgt),
+                kernel_log=kept.kernel_log,
             )
 
     def close(self) -> None:
@@ -146,6 +147,14 @@ class RecordingHost:
         answer = self._host.tgt(mode, control_port=control_port, tid=tid)
         kept = answer if isinstance(answer, Unavailable) else redact_text(answer)
         return self._keep(self._answers.tgt, (mode, control_port, tid), kept)
+
+    def kernel_log(self) -> str | Unavailable:
+        """Asked, redacted (a kernel command line may hold credentials) and kept."""
+        answer = self._host.kernel_log()
+        kept = redact_unavailable(answer) if isinstance(answer, Unavailable) else redact_text(answer)
+        with self._lock:
+            self._answers.kernel_log = kept
+        return kept
 
     def _keep(self, mapping: dict[K, V | Unavailable], key: K, answer: V | Unavailable) -> V | Unavailable:
         kept = redact_unavailable(answer) if isinstance(answer, Unavailable) else answer

@@ -137,6 +137,10 @@ class RootHost:
         """Not collected."""
         return not_collected(f"tgtadm --op show --mode {mode} (control port {control_port})", "a file tree has no running tgtd")
 
+    def kernel_log(self) -> str | Unavailable:
+        """Not collected: what a tree holds in /var/log may be of any boot."""
+        return not_collected("kernel log", "a file tree has no running kernel")
+
     def _has_content(self, name: str) -> bool:
         try:
             with os.scandir(self._resolve("/" + name)) as entries:
