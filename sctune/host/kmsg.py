@@ -61,6 +61,8 @@ def dmesg_line(record: bytes) -> bytes | None:
     text = rest.partition(b"\n")[0]
     if b"\\x" in text:
         text = _ESCAPED.sub(_unescaped, text)
+    # Several lines in one record: dmesg puts the others below the first, without a time.
+    text = text.replace(rb"\x0a", b"\n" + b" " * 15)
     seconds, micros = divmod(int(fields[2]), 1_000_000)
     return b"[%5d.%06d] %s\n" % (seconds, micros, text)
 

@@ -188,8 +188,9 @@ def test_what_was_never_asked_is_not_collected() -> None:
         host.run(["lvm", "fullreport"], timeout=1),
         host.dm(DmQuery.STATUS),
         host.tgt(TgtMode.TARGET),
+        host.kernel_log(),
     ]
-    assert len(answers) == 13
+    assert len(answers) == 14
     for answer in answers:
         assert isinstance(answer, Unavailable)
         assert answer.reason is Reason.NOT_COLLECTED

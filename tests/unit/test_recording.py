@@ -62,6 +62,7 @@ def _ask_everything(host: Host) -> list[object]:
         host.dm(DmQuery.STATUS),
         host.tgt(TgtMode.TARGET, control_port=1),
         host.tgt(TgtMode.PORTAL),
+        host.kernel_log(),
         host.identity(),
         host.clock(),
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from . import daemons, initiators, limits, lvm_hosts, portals, shown, stores, stores_network, tuning
+from . import daemons, initiators, kernel, limits, lvm_hosts, portals, shown, stores, stores_network
 
 if TYPE_CHECKING:
     from .base import HostFault
@@ -19,4 +20,5 @@ HOST_FAULTS: tuple[HostFault, ...] = (
     *limits.FAULTS,
     *lvm_hosts.FAULTS,
     *tuning.FAULTS,
+    *kernel.HOST_FAULTS,
 )

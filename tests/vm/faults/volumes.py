@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from . import loops, lvm, sessions, snapshots, targets, thin
+from . import kernel, loops, lvm, sessions, snapshots, targets, thin
 
 if TYPE_CHECKING:
     from .base import VolumeFault
@@ -16,4 +16,5 @@ VOLUME_FAULTS: tuple[VolumeFault, ...] = (
     *snapshots.FAULTS,
     *targets.FAULTS,
     *sessions.FAULTS,
+    *kernel.FAULTS,
 )
