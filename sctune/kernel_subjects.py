@@ -17,6 +17,7 @@ from sctune.lvm_view import by_uuid, pool_status, snapshot_view, subject_of
 from sctune.model.block import BlockKind
 from sctune.model.dm import PoolMode, SnapshotState
 from sctune.model.kernel_log import FaultKind
+from sctune.probes.dm_text import lvm_name
 from sctune.store_view import filesystems, used_ratio
 from sctune.unavailable import Unavailable, known
 
@@ -114,9 +115,16 @@ class KernelSubjects:
         dm = self._dm.get(device.name)
         lv = self._lv_of(dm)
         if lv is None:
-            return Subject(kind=SubjectKind.DISK, id=dm.name if dm else device.name), None
+            return self._unknown_to_lvm(dm, device), None
         subject = subject_of(self._inventory, lv)
         return subject, self._lv_cause(lv, subject)
+
+    def _unknown_to_lvm(self, dm: DmDevice | None, device: BlockDevice) -> Subject:
+        """A device of another maker by its name (multipath, crypt); an LV that LVM does not tell of by what its name says."""
+        parts = lvm_name(dm.name) if dm is not None and dm.uuid.startswith("LVM-") else None
+        if parts is not None:
+            return Subject(kind=SubjectKind.LV, id=f"{parts[0]}/{parts[1]}")
+        return Subject(kind=SubjectKind.DISK, id=dm.name if dm else device.name)
 
     def _lv_of(self, dm: DmDevice | None) -> LogicalVolume | None:
         return None if dm is None else self._lvs.get(dm.uuid[:_LVM_UUID])

@@ -147,7 +147,20 @@ class Refusing(FakeHost):
     def __init__(self, reason: Reason) -> None:
         super().__init__()
         refusal = Unavailable(reason=reason, what="anything", detail="on purpose")
-        for question in ("read", "list", "readlink", "stat", "lstat_mtime", "list_files", "space", "processes", "run", "dm", "tgt", "kernel_log"):
+        for question in (
+            "read",
+            "list",
+            "readlink",
+            "stat",
+            "lstat_mtime",
+            "list_files",
+            "space",
+            "processes",
+            "run",
+            "dm",
+            "tgt",
+            "kernel_log",
+        ):
             setattr(self, question, lambda *_, **__: refusal)
         self.stat_files = lambda paths: tuple(refusal for _ in paths)  # type: ignore[method-assign]
 
