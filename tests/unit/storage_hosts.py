@@ -210,7 +210,7 @@ def look(config: Config | None = None, host: FakeHost | None = None, **parts: ob
     used = config or Config()
     inventory = Inventory(host or FakeHost(), used, strict=True)
     names = ("block", "loops", "mounts", "stores", "dm", "lvm", "tgt", "sessions", "processes", "cloud", "chains", "units")
-    inventory.parts.update({name: parts.get(name, absent(name)) for name in names})
+    inventory.parts.update({name: absent(name) for name in names} | parts)
     return Look(inventory=inventory, config=used)
 
 

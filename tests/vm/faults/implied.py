@@ -10,6 +10,9 @@ IMPLIED: dict[str, frozenset[str]] = {
     "LVM_SNAPSHOT_INVALID": frozenset({"LVM_SNAPSHOT_LEFTOVER"}),
     # What keeps a volume's VG visible without the volume's own PV is the snapshot that was left in it.
     "LVM_PV_MISSING": frozenset({"LVM_SNAPSHOT_LEFTOVER"}),
+    # Who reads the disk of a LUN that went, or the device of an LV whose store went, gets errors, and the kernel says so.
+    "TARGET_LUN_MISSING": frozenset({"KERNEL_STORAGE_ERRORS"}),
+    "DM_LEFTOVER": frozenset({"KERNEL_STORAGE_ERRORS"}),
     # The LV's device is there, and leads nowhere.
     "VOLUME_CHAIN_BROKEN": frozenset({"DM_LEFTOVER"}),
 }
