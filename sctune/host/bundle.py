@@ -7,8 +7,8 @@
 
 The outcome is "ok" or one of the six reasons of not knowing, followed by what was asked, the detail, and pids. Details of "ok":
 list: the names. readlink: the target. stat, stat_file: nine numbers. lstat_mtime: seconds. list_files: how many `entry`
-lines follow, each of folder, outcome, name and stat. space: five numbers. run: status, seconds, NNNN. dm, tgt, processes, kernel_log,
-and read where a path cannot be the name of a file under files/: NNNN.
+lines follow, each of folder, outcome, name and stat. space: five numbers. run: status, seconds, NNNN. dm, tgt, processes,
+kernel_log, and read where a path cannot be the name of a file under files/: NNNN.
 """
 
 from __future__ import annotations
