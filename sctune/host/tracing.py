@@ -129,6 +129,10 @@ class TracingHost:
             "tgtd", what, lambda: asked(mode, control_port=control_port, tid=tid), lambda text: f"{text.count(chr(10))} lines"
         )
 
+    def kernel_log(self) -> str | Unavailable:
+        """Asked and told."""
+        return self._ask("kernel log", "since boot", self._host.kernel_log, lambda text: f"{text.count(chr(10))} lines")
+
     def _ask(self, how: str, what: str, ask: Callable[[], T | Unavailable], words: Callable[[T], str]) -> T | Unavailable:
         began = time.monotonic()
         answer = ask()
