@@ -28,7 +28,8 @@ ISCSID_DOWN = Code(
     "Without it the next short loss of the network or restart of the target daemon is final: after the replacement timeout "
     "every disk of the session fails its I/O.",
     thresholds="At least one session that was made by iscsid (sessions the kernel or an adapter's firmware made need none) and "
-    "no iscsid process. A logger that a killed iscsid leaves behind does not count as one.",
+    "no iscsid process. A logger that a killed iscsid leaves behind does not count as one. In a container with a process table of "
+    "its own that cannot be told.",
     see=("pgrep -a iscsid", "cat /run/iscsid.pid", "iscsiadm -m session", "systemctl status iscsid"),
     remedy="Start iscsid. It takes the sessions over and logs each one in again, which holds I/O for a moment and loses none. "
     "Then find out why it ended (journal, kernel log for the OOM killer).",
@@ -81,7 +82,8 @@ def iscsid(look: Look) -> Result:
     sessions = tuple(session for session in need(look.inventory.sessions) if session.creator != -1)
     if not sessions:
         return not_applicable("no iSCSI session that iscsid made")
-    if need(look.inventory.processes).iscsid:
+    processes = need(look.inventory.processes)
+    if processes.iscsid:
         return Result(examined=1)
     units = {unit.name: unit for unit in known(look.inventory.units) or ()}
     unit = units.get("iscsid.service")
@@ -89,6 +91,9 @@ def iscsid(look: Look) -> Result:
         # systemd sees it where we do not: the process table is another namespace's.
         seen = f"systemd says that iscsid.service runs as process {unit.main_pid}, which is not in the process table"
         return Result(examined=0, unexamined=(Unexamined(what="iscsid", reason=Reason.FAILED, detail=seen),))
+    if processes.contained:
+        seen = "this is a container with a process table of its own; iscsid may run outside it, or in another"
+        return Result(examined=0, unexamined=(Unexamined(what="iscsid", reason=Reason.NOT_COLLECTED, detail=seen),))
     without_systemd = isinstance(look.inventory.units, Unavailable) and look.inventory.units.reason is Reason.ABSENT
     finding = ISCSID_DOWN.found(
         _ISCSID,
@@ -157,7 +162,7 @@ def _cause(inventory: Inventory, session: IscsiSession) -> Cause | None:
         if cause is not None:
             return cause
     processes = known(inventory.processes)
-    if processes is not None and not processes.iscsid and session.creator != -1:
+    if processes is not None and not processes.iscsid and not processes.contained and session.creator != -1:
         return Cause(code="ISCSID_DOWN", subject=_ISCSID)
     return None
 

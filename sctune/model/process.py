@@ -31,8 +31,10 @@ class Copy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Processes:
-    """tgtd, iscsid and tuned daemons (main processes, no threads), cloud components, copies, and tgtadm calls in flight.
-    `tuners` are daemons beside tuned that change the kernel's settings by themselves."""
+    """tgtd, iscsid and tuned daemons (main processes, no threads), cloud components, copies, tgtadm calls in flight, and the QEMU
+    processes of guests. `tuners` are daemons beside tuned that change the kernel's settings by themselves. `contained`: the table
+    is that of a container with a process namespace of its own, in which the host's daemons are not seen; that one is not there
+    proves nothing then."""
 
     tgtd: tuple[Process, ...]
     iscsid: tuple[Process, ...]
@@ -42,3 +44,5 @@ class Processes:
     tgtadm: tuple[Process, ...]
     lvm: tuple[Process, ...]
     tuners: tuple[Process, ...] = ()
+    guests: tuple[Process, ...] = ()
+    contained: bool = False

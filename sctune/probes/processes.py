@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from sctune.model.process import Copy, CopyTool, Processes
+from sctune.records import replace
 from sctune.unavailable import Unavailable
 
 if TYPE_CHECKING:
@@ -15,6 +16,11 @@ if TYPE_CHECKING:
     from sctune.host.base import Host, Process
 
 _ISCSID_PID_FILES = ("/run/iscsid.pid", "/var/run/iscsid.pid")
+_NAMESPACE = "/proc/self/ns/pid"
+_FIRST_NAMESPACE = "pid:[4026531836]"
+"""The namespace that a kernel starts with has a fixed number (Linux, include/linux/proc_ns.h: PROC_PID_INIT_INO)."""
+_GUESTS = ("qemu-system-", "qemu-kvm", "qemu-dm")
+"""QEMU as Debian (cut to qemu-system-x86), Red Hat and Xen name it; `kvm` is Debian's other name."""
 _NAME_LENGTH = 15  # the kernel's TASK_COMM_LEN without its NUL
 _LVM_KINDS = ("pv", "vg", "lv")
 _LVM_BASICS = ("s", "scan", "display", "create", "change", "remove", "rename", "resize", "extend", "reduce", "convert", "move")
@@ -43,7 +49,14 @@ def probe(host: Host) -> Processes | Unavailable:
     if isinstance(table, Unavailable):
         return table
     pid = _iscsid_pid(host) if any(_is(process, "iscsid") for process in table) else None
-    return select(table, iscsid_pid=pid)
+    found = select(table, iscsid_pid=pid)
+    return replace(found, contained=True) if _contained(host) else found
+
+
+def _contained(host: Host) -> bool:
+    """Whether we are in a container with a process namespace of its own. Not before Linux 3.8, which has no such link."""
+    namespace = host.readlink(_NAMESPACE)
+    return not isinstance(namespace, Unavailable) and namespace != _FIRST_NAMESPACE
 
 
 def _iscsid_pid(host: Host) -> int | None:
@@ -72,6 +85,7 @@ def select(table: Iterable[Process], *, iscsid_pid: int | None = None) -> Proces
         tgtadm=tuple(process for process in alive if _is(process, "tgtadm")),
         lvm=tuple(process for process in alive if _is_lvm(process.name)),
         tuners=tuple(process for process in alive if process.name in _TUNERS),
+        guests=tuple(process for process in alive if process.name.startswith(_GUESTS) or process.name == "kvm"),
     )
 
 

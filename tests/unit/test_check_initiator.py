@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -98,6 +99,17 @@ def test_a_daemon_in_another_process_namespace_is_unknown_not_down() -> None:
     result = run(CHECKS["iscsid"], sessions=(session(),), processes=NO_PROCESSES, units=units)
     assert not result.findings
     assert result.unexamined
+
+
+def test_in_a_container_the_daemon_may_run_outside() -> None:
+    """A container with a process namespace of its own sees the host's sessions in sysfs and not the host's processes."""
+    inside = replace(NO_PROCESSES, contained=True)
+    result = run(CHECKS["iscsid"], sessions=(session(),), processes=inside)
+    assert not result.findings
+    assert result.examined == 0
+    assert [item.what for item in result.unexamined] == ["iscsid"]
+    (lost,) = run(CHECKS["iscsi-sessions"], sessions=(session(state="FREE"),), processes=inside).findings
+    assert lost.caused_by is None
 
 
 def test_an_unreadable_process_table_is_unknown() -> None:

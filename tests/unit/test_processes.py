@@ -82,6 +82,26 @@ def test_a_pid_file_without_a_pid_tells_nothing(text: str) -> None:
     assert pids(found.iscsid) == [153, 154]
 
 
+@pytest.mark.parametrize(
+    ("namespace", "contained"),
+    [("pid:[4026531836]", False), ("pid:[4026532574]", True), ("", False)],
+)
+def test_a_container_is_told_by_its_process_namespace(namespace: str, contained: bool) -> None:
+    """The first namespace of a kernel has a number of its own (include/linux/proc_ns.h, PROC_PID_INIT_INO). Before Linux 3.8 there
+    is no such link, and a capture may not have it."""
+    host = FakeHost(table=(process(1, "init"),), links={"/proc/self/ns/pid": namespace} if namespace else {})
+    found = probe(host)
+    assert not isinstance(found, Unavailable)
+    assert found.contained is contained
+
+
+def test_guests_are_qemus_processes() -> None:
+    """The names of Debian's, Red Hat's and Xen's; of virtiofsd and qemu-nbd none is a guest."""
+    names = ("qemu-system-x86", "qemu-kvm", "kvm", "qemu-dm", "qemu-nbd", "virtiofsd", "qemu-ga")
+    found = select(process(pid, name) for pid, name in enumerate(names, 10))
+    assert pids(found.guests) == [10, 11, 12, 13]
+
+
 def test_no_table_no_selection() -> None:
     answer = probe(FakeHost(table=unavailable(Reason.TIMEOUT, "process table")))
     assert isinstance(answer, Unavailable)
