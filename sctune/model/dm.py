@@ -64,6 +64,25 @@ class ThinStatus:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MultipathPath:
+    """One path of a multipath map: its (major, minor), whether the kernel uses it (`A`) or has given it up (`F`), and how often
+    it did."""
+
+    device: tuple[int, int]
+    active: bool
+    failures: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MultipathStatus:
+    """Status of a `multipath` target: the paths of all its groups in order, and whether I/O waits where none is left
+    (queue_if_no_path) or fails."""
+
+    paths: tuple[MultipathPath, ...]
+    queues: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DmTarget:
     """One line of a device's table: `start` and `length` in bytes, `kind` the target type (linear, snapshot …).
     `status` is None for kinds that report none. `underlying` are the (major, minor) of the devices the table names."""
@@ -71,7 +90,7 @@ class DmTarget:
     start: int
     length: int
     kind: str
-    status: SnapshotStatus | ThinPoolStatus | ThinStatus | None
+    status: SnapshotStatus | ThinPoolStatus | ThinStatus | MultipathStatus | None
     underlying: tuple[tuple[int, int], ...] = ()
 
 

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 from sctune.host.base import DmQuery
 from sctune.model.dm import DmDevice, DmTarget
 from sctune.model.units import SECTOR
+from sctune.probes.dm_multipath import parse as parse_multipath
 from sctune.probes.dm_text import parse_report, parse_status, underlying, unmangle
 from sctune.unavailable import Reason, Unavailable
 
 if TYPE_CHECKING:
     from sctune.host.base import Host
-    from sctune.probes.dm_text import ReportLine
+    from sctune.probes.dm_multipath import parse as parse_multipath
+from sctune.probes.dm_text import ReportLine
 
 
 def probe(host: Host) -> tuple[DmDevice, ...] | Unavailable:
@@ -119,7 +121,7 @@ def join_targets(
     targets = []
     for row, state in zip(rows, states, strict=True):
         try:
-            parsed = parse_status(state.kind, state.text)
+            parsed = parse_multipath(state.text, row.text) if row.kind == "multipath" else parse_status(state.kind, state.text)
         except ValueError as error:
             return Unavailable(reason=Reason.MALFORMED, what=f"dmsetup status {kernel_name}", detail=str(error))
         targets.append(
