@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sctune.model.dm import DmDevice
     from sctune.model.initiator import InitiatorConfiguration, IscsiSession, NodeRecord
     from sctune.model.kernel_log import KernelLog
+    from sctune.model.initiator import InitiatorConfiguration, IscsiSession, NodeRecord, TcpTransport
     from sctune.model.loop import LoopState
     from sctune.model.lvm import LvmReport, LvmSettings
     from sctune.model.process import Processes
@@ -258,6 +259,9 @@ class Inventory:
     def kernel_log(self) -> KernelLog | Unavailable:
         """What the kernel's log says of storage since boot."""
         from sctune.probes.kernel_log import probe
+    def iscsi_transport(self) -> TcpTransport | Unavailable:
+        """Whether the kernel has iscsi_tcp, or can load it."""
+        from sctune.probes.iscsi_transport import probe
 
         return probe(self.host)
 

@@ -77,7 +77,8 @@ class InitiatorTimeouts:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeRecord:
     """One record of the node database (/etc/iscsi/nodes or /var/lib/iscsi/nodes): target, portal, interface, settings.
-    `secret` is whether it holds a CHAP secret, `exposed` whether others than owner and group may read it (None: not known)."""
+    `secret` is whether it holds a CHAP secret, `exposed` whether others than owner and group may read it (None: not known).
+    `transport` is iface.transport_name: tcp, iser, or an adapter's driver."""
 
     path: str
     target: str
@@ -87,6 +88,7 @@ class NodeRecord:
     timeouts: InitiatorTimeouts
     secret: bool = False
     exposed: bool | None = None
+    transport: str = "tcp"
 
     @property
     def portal(self) -> str:
@@ -104,3 +106,13 @@ class InitiatorConfiguration:
     ignored: tuple[str, ...] = ()
     secret: bool = False
     exposed: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TcpTransport:
+    """The kernel's iscsi_tcp. `loaded`: it is there now. `module`: it lies in the folder of the running kernel, None where there is
+    no folder of modules to look in (a container). `forbidden` is the file that forbids to load it, and how, "" where none does."""
+
+    loaded: bool
+    module: bool | None = None
+    forbidden: str = ""

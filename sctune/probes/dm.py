@@ -13,7 +13,6 @@ from sctune.unavailable import Reason, Unavailable
 
 if TYPE_CHECKING:
     from sctune.host.base import Host
-    from sctune.probes.dm_multipath import parse as parse_multipath
 from sctune.probes.dm_text import ReportLine
 
 

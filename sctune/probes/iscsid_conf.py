@@ -49,6 +49,7 @@ _KEPT = frozenset(
         "node.conn[0].address",
         "node.conn[0].port",
         "iface.iscsi_ifacename",
+        "iface.transport_name",
     )
 )
 
@@ -147,6 +148,7 @@ def _record(host: Host, path: str, target: str, portal: str, text: str) -> NodeR
         timeouts=timeouts_of(settings),
         secret=settings.secret,
         exposed=_exposed(host, path) if settings.secret else None,
+        transport=settings.values.get("iface.transport_name", "tcp"),
     )
 
 

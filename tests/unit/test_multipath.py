@@ -1,5 +1,8 @@
-"""dm-multipath's status and the check of it. Status and table lines: recorded in the test machine (Linux 6.1, multipath-tools 0.9.4,
-two portals of tgt, one of them unreachable); the composed ones follow drivers/md/dm-mpath.c."""
+"""dm-multipath's status and the check of it.
+
+Status and table lines were recorded in the test machine (Linux 6.1, multipath-tools 0.9.4, two portals of tgt, one unreachable);
+the composed ones follow drivers/md/dm-mpath.c.
+"""
 
 from __future__ import annotations
 

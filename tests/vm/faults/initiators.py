@@ -62,6 +62,13 @@ def _multipath(volumes: Sequence[Volume]) -> list[str]:
     return [*lines, "udevadm settle"]
 
 
+def _failed_paths(volumes: Sequence[Volume]) -> list[str]:
+    """Maps of one path each, which the kernel is told to give up, as it does by itself at an I/O error of the transport."""
+    messages = [f"dmsetup message mpath{volume.number} 0 fail_path $(dmsetup deps -o devno mpath{volume.number} | "
+                r"sed 's/.*(\([0-9]*\), \([0-9]*\)).*/\1:\2/')" for volume in volumes]  # fmt: skip
+    return [*_multipath(volumes), *messages]
+
+
 FAULTS: tuple[HostFault, ...] = (
     HostFault(
         name="iscsid-killed",
@@ -117,6 +124,29 @@ FAULTS: tuple[HostFault, ...] = (
         options="--config /etc/sctune/wanted.yaml",
         expects=lambda volumes: _each("ISCSI_TIMEOUTS_AGGRESSIVE", volumes),
         facts=lambda _volumes: ["! grep -qvx 15 /sys/class/iscsi_session/*/recovery_tmo"],
+    ),
+    HostFault(
+        name="multipath-paths-failed",
+        rare=True,
+        breaks=_failed_paths,
+        expects=lambda volumes: tuple(
+            Expected(code="MULTIPATH_PATH_FAILED", severity="warning", subject=f"3600{volume.number}") for volume in volumes
+        ),
+        facts=lambda volumes: [f"test $(dmsetup status --target multipath | grep -c ' F 1 ') = {len(volumes)}"],
+    ),
+    HostFault(
+        name="transport-missing",
+        # iscsiadm keeps to the blacklist, which modprobe with the module's own name does not.
+        build=lambda _volumes: [
+            "echo InitiatorName=iqn.1993-08.org.debian:01:5ca1ab1e > /etc/iscsi/initiatorname.iscsi",
+            "rm -rf /etc/iscsi/nodes /var/lib/iscsi/nodes",
+            "iscsiadm -m node -T iqn.2009-06.com.eucalyptus.lab:store1 -p 127.0.0.1:3260 -o new >/dev/null",
+            "iscsiadm -m node -o update -n node.startup -v automatic",
+        ],
+        breaks=lambda _volumes: ["echo blacklist iscsi_tcp > /etc/modprobe.d/hardening.conf"],
+        expects=lambda _volumes: (Expected(code="ISCSI_TRANSPORT_MISSING", severity="critical", subject="iscsi_tcp"),),
+        facts=lambda _volumes: ["test ! -e /sys/class/iscsi_transport/tcp", "! iscsiadm -m discovery -t st -p 127.0.0.1"],
+        rare=True,
     ),
     HostFault(
         name="timeouts-lax",
