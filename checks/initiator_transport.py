@@ -21,7 +21,8 @@ MISSING = Code(
     "iscsiadm load it.",
     why="No login works: the disks that this host expects are not there, and what needs them does not start.",
     thresholds="A node record over tcp with node.startup automatic or onboot; no tcp in /sys/class/iscsi_transport; and no "
-    "iscsi_tcp among the modules of the running kernel, or a blacklist or install line that forbids it. iscsiadm keeps to a blacklist.",
+    "iscsi_tcp among the modules of the running kernel, or a blacklist or install line that forbids it. iscsiadm keeps to a "
+    "blacklist.",
     see=("ls /sys/class/iscsi_transport", "modinfo iscsi_tcp", "grep -rn iscsi_tcp /etc/modprobe.d /usr/lib/modprobe.d"),
     remedy="Take away what forbids it, or install the package with the modules of the running kernel, or boot the kernel that is "
     "installed. Then log in.",

@@ -52,6 +52,7 @@ class SubjectKind(StrEnum):
     PROCESS = "process"
     FILESYSTEM = "filesystem"
     ACCOUNT = "account"
+    INTERFACE = "interface"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

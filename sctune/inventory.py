@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from sctune.model.initiator import InitiatorConfiguration, IscsiSession, NodeRecord, TcpTransport
     from sctune.model.loop import LoopState
     from sctune.model.lvm import LvmReport, LvmSettings
+    from sctune.model.network import Network
     from sctune.model.process import Processes
     from sctune.model.raid import MdArray
     from sctune.model.store import Mount, VolumeStore
@@ -231,6 +232,13 @@ class Inventory:
     def addresses(self) -> tuple[str, ...] | Unavailable:
         """This host's own IP addresses."""
         from sctune.probes.addresses import probe
+
+        return probe(self.host)
+
+    @Part
+    def network(self) -> Network | Unavailable:
+        """Network interfaces and routes."""
+        from sctune.probes.network import probe
 
         return probe(self.host)
 

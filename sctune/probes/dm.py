@@ -13,7 +13,7 @@ from sctune.unavailable import Reason, Unavailable
 
 if TYPE_CHECKING:
     from sctune.host.base import Host
-from sctune.probes.dm_text import ReportLine
+    from sctune.probes.dm_text import ReportLine
 
 
 def probe(host: Host) -> tuple[DmDevice, ...] | Unavailable:

@@ -19,6 +19,7 @@ _KINDS = {
     SubjectKind.LV: "LV",
     SubjectKind.LUN: "LUN",
     SubjectKind.FILESYSTEM: "file system",
+    SubjectKind.INTERFACE: "network interface",
 }
 _PLURALS = {
     SubjectKind.HOST: "hosts",

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tests.vm.hosts.tgt import SECRET
+
 from .base import Expected, HostFault
 from .sessions import REPLACEMENT, TIMEOUT, identity
+from .targets import SHOW
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,7 +72,48 @@ def _failed_paths(volumes: Sequence[Volume]) -> list[str]:
     return [*_multipath(volumes), *messages]
 
 
+_PEER = "10.20.0.2"
+_NETWORK = (
+    # A second host in a namespace of its own, behind a bond of two links.
+    "modprobe -a bonding veth",
+    "ip netns add peer",
+    "ip link add bond0 mtu 9000 type bond mode active-backup miimon 100",
+    "for n in 0 1; do ip link add v$n type veth peer name p$n netns peer; ip link set v$n master bond0; done",
+    "ip link set bond0 up",
+    "for n in 0 1; do ip link set v$n mtu 9000; ip link set v$n up; ip -n peer link set p$n up; done",
+    "ip addr add 10.20.0.1/24 dev bond0",
+    "ip -n peer link add br0 type bridge",
+    "for n in 0 1; do ip -n peer link set p$n master br0; done",
+    f"ip -n peer addr add {_PEER}/24 dev br0",
+    "ip -n peer link set br0 up",
+)
+
+
+def _from_a_peer(volumes: Sequence[Volume]) -> list[str]:
+    """Connections of that host's initiator, which is libiscsi's: the kernel's own has no namespaces."""
+    url = f"iscsi://eucalyptus%{SECRET}@10.20.0.1:3260/{volumes[0].iqn}/1"
+    stay = f"ip netns exec peer iscsi-perf -r -m 1 -b 8 -t 600 -i iqn.1993-08.org.debian:01:peer '{url}' >/dev/null 2>&1 &"
+    return [stay, f"until {SHOW} | grep -q {_PEER}; do sleep 0.2; done"]
+
+
+def _interface(code: str) -> Expected:
+    return Expected(code=code, severity="warning", subject="bond0")
+
+
 FAULTS: tuple[HostFault, ...] = (
+    HostFault(
+        name="bond-degraded-and-mtu-differs",
+        before=_NETWORK,
+        breaks=lambda volumes: [*_from_a_peer(volumes), "ip link set v1 mtu 1500", "ip -n peer link set p1 down"],
+        until="grep -q 'MII Status: down' /proc/net/bonding/bond0",
+        expects=lambda _volumes: (_interface("NET_BOND_DEGRADED"), _interface("NET_MTU_SUSPECT")),
+        facts=lambda _volumes: [
+            "grep -qx 9000 /sys/class/net/bond0/mtu",
+            "grep -qx 1500 /sys/class/net/v1/mtu",
+            f"{SHOW} | grep -q {_PEER}",
+        ],
+        rare=True,
+    ),
     HostFault(
         name="iscsid-killed",
         breaks=lambda _volumes: ["kill -KILL $(pgrep -x iscsid)"],
