@@ -114,7 +114,7 @@ def test_a_member_that_is_down() -> None:
     ],
 )
 def test_a_smaller_mtu_below(mtu: dict[str, int], found: list[str]) -> None:
-    assert [subject for code, subject in codes(judge(recorded(**mtu))) if code == "NET_MTU_SUSPECT"] == found
+    assert [subject for code, subject in codes(judge(recorded(BOND, **mtu))) if code == "NET_MTU_SUSPECT"] == found
 
 
 def test_a_bridge_with_guests_is_not_judged() -> None:

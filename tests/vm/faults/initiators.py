@@ -93,7 +93,8 @@ def _from_a_peer(volumes: Sequence[Volume]) -> list[str]:
     """Connections of that host's initiator, which is libiscsi's: the kernel's own has no namespaces."""
     url = f"iscsi://eucalyptus%{SECRET}@10.20.0.1:3260/{volumes[0].iqn}/1"
     stay = f"ip netns exec peer iscsi-perf -r -m 1 -b 8 -t 600 -i iqn.1993-08.org.debian:01:peer '{url}' >/dev/null 2>&1 &"
-    return [stay, f"until {SHOW} | grep -q {_PEER}; do sleep 0.2; done"]
+    # Stopped, it stays connected and leaves the processor to others.
+    return [stay, f"until {SHOW} | grep -q {_PEER}; do sleep 0.2; done", "kill -STOP $(pgrep -x iscsi-perf)"]
 
 
 def _interface(code: str) -> Expected:
