@@ -140,7 +140,13 @@ def checks() -> Body:
 
 @app.command()
 def capture(
-    output: Annotated[str, typer.Option("--output", "-o", metavar="FILE", help="The file to write; secrets are left out.")],
+    *,
+    output: Annotated[
+        str | None, typer.Option("--output", "-o", metavar="FILE", help="The file to write; secrets are left out.")
+    ] = None,
+    script: Annotated[
+        bool, typer.Option("--script", help="Print a shell script that does it on a host that cannot run sctune; -o writes it.")
+    ] = False,
     config: Annotated[str | None, typer.Option("--config", metavar="FILE", help="Configuration to use.")] = None,
 ) -> Body:
     """Record what the doctor sees.
@@ -149,6 +155,14 @@ def capture(
 
     Exit code: 0 done; 1 failed; 2 wrong usage or configuration; 3 done, but not everything could be read.
     """
+    if script:
+        if config is not None:
+            raise typer.BadParameter("it does not go with --script, which knows no configuration", param_hint="--config")
+        from sctune.commands.capture import run_script
+
+        return partial(run_script, output)
+    if output is None:
+        raise typer.BadParameter("name the file to write", param_hint="--output")
     from sctune.commands.capture import run_capture
 
     return partial(run_capture, output, config)

@@ -40,6 +40,17 @@ def run_capture(output: str, config_path: str | None) -> int:
     return int(ExitCode.INCOMPLETE if unexamined(report) else ExitCode.OK)
 
 
+def run_script(output: str | None) -> int:
+    """Writes the script that captures a host which cannot run sctune to `output`, or to standard output. Raises UserError."""
+    from sctune.report.atomic import Output
+    from sctune.script.generate import script
+    from sctune.version import VERSION
+
+    place = Output(output)
+    place.write(script(VERSION).encode())
+    return int(ExitCode.OK)
+
+
 def look(host: Host, config: Config) -> Report:
     """Asks all that the doctor asks, its second look included, and all that no check asks for yet: a capture is kept, and
     next year's doctor has more checks."""

@@ -9,6 +9,8 @@ The outcome is "ok" or one of the six reasons of not knowing, followed by what w
 list: the names. readlink: the target. stat, stat_file: nine numbers. lstat_mtime: seconds. list_files: how many `entry`
 lines follow, each of folder, outcome, name and stat. space: five numbers. run: status, seconds, NNNN. dm, tgt, processes,
 kernel_log, and read where a path cannot be the name of a file under files/: NNNN.
+
+What sctune-capture.sh writes is no archive but one text, which `read_bundle` reads as well: see `script_text`.
 """
 
 from __future__ import annotations
@@ -45,10 +47,16 @@ def write_bundle(answers: Answers, path: str) -> None:
 
 def read_bundle(path: str) -> Answers:
     """Reads a capture into memory. Raises UserError where it is none, or a damaged one."""
-    from sctune.host.bundle_decode import decode
-    from sctune.host.unpack import unpack
+    from sctune.host.unpack import SCRIPT, unpack
 
-    return decode(unpack(path), path)
+    members = unpack(path)
+    if SCRIPT in members:
+        from sctune.host.script_text import decode_text
+
+        return decode_text(members[SCRIPT], path)
+    from sctune.host.bundle_decode import decode
+
+    return decode(members, path)
 
 
 def encode(answers: Answers) -> Iterator[tuple[str, bytes]]:

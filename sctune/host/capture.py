@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from sctune.host.base import Source
+from sctune.host.questions import covers, without_devices
 from sctune.host.redact import redact_argv
 from sctune.unavailable import Reason, Unavailable
 
@@ -53,23 +54,23 @@ class CaptureHost:
 
     def read(self, path: str) -> str | Unavailable:
         """The text of a captured file."""
-        return _of(self._answers.files.get(path), path)
+        return self._path("read", self._answers.files.get(path), path)
 
     def list(self, path: str) -> tuple[str, ...] | Unavailable:
         """The names in a folder as captured."""
-        return _of(self._answers.lists.get(path), path)
+        return self._path("list", self._answers.lists.get(path), path)
 
     def readlink(self, path: str) -> str | Unavailable:
         """What a link held."""
-        return _of(self._answers.links.get(path), path)
+        return self._path("readlink", self._answers.links.get(path), path)
 
     def stat(self, path: str) -> FileStat | Unavailable:
         """stat(2) of a system file as captured."""
-        return _of(self._answers.stats.get(path), path)
+        return self._path("stat", self._answers.stats.get(path), path)
 
     def lstat_mtime(self, path: str) -> float | Unavailable:
         """A link's or file's own mtime as captured."""
-        return _of(self._answers.mtimes.get(path), path)
+        return self._path("lstat_mtime", self._answers.mtimes.get(path), path)
 
     def stat_files(self, paths: Sequence[str]) -> tuple[FileStat | Unavailable, ...]:
         """stat(2) of store files as captured, each path for itself."""
@@ -90,7 +91,10 @@ class CaptureHost:
     def run(self, argv: Sequence[str], *, timeout: float) -> Completed | Unavailable:
         """The outcome the same command had. Nothing is run, hence no deadline."""
         words = redact_argv(argv)
-        return _of(self._answers.commands.get(words), " ".join(words))
+        known = self._answers.commands.get(words)
+        if known is None and self._answers.patterns:
+            known = self._answers.commands.get(without_devices(words))
+        return _of(known, " ".join(words))
 
     def dm(self, query: DmQuery) -> str | Unavailable:
         """Device-mapper's answer as captured."""
@@ -105,6 +109,11 @@ class CaptureHost:
     def kernel_log(self) -> str | Unavailable:
         """The kernel's log as captured."""
         return _of(self._answers.kernel_log, "kernel log")
+
+    def _path(self, kind: str, answer: T | None, path: str) -> T | Unavailable:
+        if answer is None and any(covers(pattern, path) for pattern in self._answers.patterns.get(kind, ())):
+            return Unavailable(reason=Reason.ABSENT, what=path, detail="No such file or directory")
+        return _of(answer, path)
 
 
 def _of(answer: T | None, what: str) -> T | Unavailable:

@@ -22,6 +22,10 @@ _LARGEST_STREAM = 4 * 1024 * 1024 * 1024
 _HEADER_BUDGET = 1024 * 1024
 _MEMBER_COST = 512  # what a member costs beside its bytes
 _CHUNK = 1024 * 1024
+SCRIPT = "sctune-capture.txt"
+"""The one member of what sctune-capture.sh wrote, which is no archive."""
+SCRIPT_MARK = b"sctune-script\t"
+_LARGEST_SCRIPT = 128 * 1024 * 1024
 _TOPS = frozenset({"capture.json", "index.tsv", "files", "output"})
 _SOS = frozenset({"sos_commands", "sos_reports", "sos_logs", "sos_strings"})
 _REMAKE = "Make it again with 'sctune capture -o FILE' on the host, or copy it again."
@@ -147,7 +151,11 @@ def _files(folder: str, prefix: str, depth: int) -> Iterator[tuple[str, str, int
 def _tar(file: _Reads, path: str) -> dict[str, bytes]:
     import tarfile
 
-    stream = _Stream(_decompressed(file))
+    raw = _decompressed(file)
+    head = _exactly(raw, len(SCRIPT_MARK))
+    if head == SCRIPT_MARK:
+        return {SCRIPT: head + _text(raw)}
+    stream = _Stream(_Prefixed(head, raw))
     found: dict[str, bytes] = {}
     total = 0
     with tarfile.TarFile(fileobj=stream, mode="r", encoding="utf-8", errors="surrogateescape") as tar:  # type: ignore[arg-type]
@@ -170,6 +178,26 @@ def _tar(file: _Reads, path: str) -> dict[str, bytes]:
         while stream.take(_CHUNK):
             pass
     return found
+
+
+def _exactly(raw: _Reads, size: int) -> bytes:
+    """So many bytes; fewer at the end only."""
+    data = b""
+    while len(data) < size and (more := raw.read(size - len(data))):
+        data += more
+    return data
+
+
+def _text(raw: _Reads) -> bytes:
+    """The rest of a text."""
+    parts: list[bytes] = []
+    size = 0
+    while data := raw.read(_CHUNK):
+        parts.append(data)
+        size += len(data)
+        if size > _LARGEST_SCRIPT:
+            raise _Hostile(f"it is larger than {_LARGEST_SCRIPT // 2**20} MiB")
+    return b"".join(parts)
 
 
 def _next(tar: tarfile.TarFile, stream: _Stream) -> tarfile.TarInfo | None:

@@ -1,0 +1,784 @@
+#!/bin/sh
+# sctune-capture.sh, made by "sctune capture --script" of sctune @VERSION@.
+#
+# Records what a host that serves block volumes says of itself, for "sctune doctor --from FILE" on another machine. It needs a POSIX
+# shell, awk, sed, coreutils of 2009 or later, and what of LVM, tgt and open-iscsi there is. It changes nothing, writes only
+# the file it is told, and masks secrets before it writes them. Nothing that hangs stops it: what does not answer is left.
+#
+#   sh sctune-capture.sh [-o FILE] [-s FOLDER]... [-t SECONDS]
+#
+#   -o FILE      what to write, new (default: ./sctune-capture-HOST-TIME.txt)
+#   -s FOLDER    a further folder that holds volumes
+#   -t SECONDS   when to stop asking at the latest (default: 120)
+
+set -u
+umask 077
+LC_ALL=C
+PATH=/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin
+LVM_SUPPRESS_FD_WARNINGS=1
+LVM_SUPPRESS_SYSLOG=1
+SYSTEMD_PAGER=
+export LC_ALL PATH LVM_SUPPRESS_FD_WARNINGS LVM_SUPPRESS_SYSLOG SYSTEMD_PAGER
+unset IFS CDPATH ENV BASH_ENV 2>/dev/null
+TAB=$(printf '\t')
+NL='
+'
+OUT=
+STORES=
+LIMIT=120
+while getopts o:s:t:h OPTION; do
+    case $OPTION in
+        o) OUT=$OPTARG ;;
+        s) STORES=$STORES$OPTARG$NL ;;
+        t) LIMIT=$OPTARG ;;
+        *) echo "usage: sh sctune-capture.sh [-o FILE] [-s FOLDER]... [-t SECONDS]" >&2; exit 2 ;;
+    esac
+done
+case $LIMIT in '' | *[!0-9]*) echo "sctune-capture: -t wants seconds" >&2; exit 2 ;; esac
+for TOOL in awk sed stat ls head tr date id uname mv rm; do
+    command -v "$TOOL" >/dev/null 2>&1 || { echo "sctune-capture: there is no $TOOL here" >&2; exit 1; }
+done
+NODE=$(uname -n)
+[ -n "$OUT" ] || OUT=./sctune-capture-$NODE-$(date +%Y%m%dT%H%M%S).txt
+# What begins with a dash would be an option to mv.
+case $OUT in /* | ./* | ../*) ;; *) OUT=./$OUT ;; esac
+if [ -e "$OUT" ] || [ -L "$OUT" ]; then echo "sctune-capture: $OUT exists" >&2; exit 1; fi
+PART=$OUT.part
+set -C
+(: >"$PART") 2>/dev/null || { echo "sctune-capture: cannot write $PART, or it exists" >&2; exit 1; }
+set +C
+JOB=
+trap 'rm -f "$PART"; [ -z "$JOB" ] || kill "$JOB" 2>/dev/null' EXIT
+trap 'exit 130' HUP INT TERM
+# Not before us: standard input may be this script.
+exec 3>>"$PART"
+USERID=$(id -u)
+TICK=1 FIRST_TICK=1
+sleep 0.01 2>/dev/null && TICK=0.05 FIRST_TICK=0.01
+
+# --- time, words -------------------------------------------------------------------------------------------------------------
+
+# now: NOW in seconds since boot with two decimals, SECOND without. /proc/uptime costs no process.
+now() { read -r NOW _ </proc/uptime; SECOND=${NOW%.*}; }
+now
+END=$((SECOND + LIMIT))
+
+# enc TEXT: E is the text with %, tab and line end as %XX.
+enc() {
+    E=$1
+    case $E in *[%"$TAB$NL"]*) ;; *) return ;; esac
+    REST=$1 E=
+    while :; do
+        case $REST in *[%"$TAB$NL"]*) ;; *) break ;; esac
+        HEAD=${REST%%[%"$TAB$NL"]*}
+        REST=${REST#"$HEAD"}
+        case $REST in %*) CODE=%25 ;; "$TAB"*) CODE=%09 ;; *) CODE=%0A ;; esac
+        E=$E$HEAD$CODE
+        REST=${REST#?}
+    done
+    E=$E$REST
+}
+
+no() { enc "$2"; K=$E; enc "${4:-}"; printf 'no\t%s\t%s\t%s\t%s\n' "$1" "$K" "$3" "$E" >&3; }
+
+# --- what is secret ----------------------------------------------------------------------------------------------------------
+
+# Every line that is recorded goes through this: "|" and the line, secrets masked. The last line of the input is "=STATUS" behind
+# a line end of its own; it becomes ".<tab>STATUS", with "<tab>-" where the text had no final line end. Masks too much rather
+# than too little: all that follows the name of a secret, to the end of the line, of the string, of the key.
+MASKING='
+BEGIN {
+    MASK = "********"
+    WORD = "passw(or)?d|passphrase|passcode|secret|credential|dhchap_(ctrl_)?key|(private|secret|access|api|encryption|shared)[_-]?key|(auth|api|access|bearer|session)[_-]?token|ldap_integration_configuration|--?pas[a-z]*[= ]"
+    TRAP = WORD "|coming *user|going *user|incominguser|outgoinguser|://|root=iscsi:|dhhc-1:|tgtadm|[ :]crypt |internal_hash:|journal_crypt:|journal_mac:|begin [a-z ]*private key"
+    most = 33554432
+}
+function unset_value(v) {
+    gsub(/^[ \t"\047\\=:]+|[ \t"\047\\,;\r]+$/, "", v)
+    return v == "" || v == "<empty>" || v == "<hidden>" || v == "(null)" || v == "NULL" || v == "null" || v == "none" || v == "None" || v == "true" || v == "false" || v == MASK
+}
+function masked(s,    l, head, tail, rest, q) {
+    if (key) { if (s ~ /-----END/) key = 0; return MASK }
+    if (open != "") { if (index(s, open)) open = ""; return MASK }
+    if (joined) { joined = (s ~ /\\\r?$/); return joined ? MASK "\\" : MASK }
+    l = tolower(s)
+    if (l !~ TRAP) return s
+    if (l ~ /-----begin [a-z ]*private key/) { key = (l !~ /-----end/); return MASK }
+    if (match(l, /(incoming|outgoing)user/)) {
+        head = substr(s, 1, RSTART + RLENGTH - 1); tail = substr(s, RSTART + RLENGTH)
+        joined = (tail ~ /\\\r?$/)
+        return head " " MASK " " MASK (joined ? "\\" : "")
+    }
+    gsub(/:\/\/[^\/ @]*@/, "://" MASK "@", s)
+    gsub(/root=iscsi:[^ @]*@/, "root=iscsi:" MASK "@", s)
+    gsub(/DHHC-1:[^ "]*/, MASK, s)
+    if (s ~ /[ :]crypt [^ ]+ [^ :]/) sub(/crypt .*/, "crypt " MASK, s)
+    if (s ~ /(internal_hash|journal_crypt|journal_mac):/) sub(/(internal_hash|journal_crypt|journal_mac):.*/, MASK, s)
+    if (s ~ /tgtadm/) gsub(/ -p *[^ ]+/, " -p " MASK, s)
+    l = tolower(s)
+    if (!match(l, WORD)) return s
+    # iscsiadm takes the value before the name as well as behind it.
+    if (l ~ /iscsiadm/ && l ~ / (-v|--va)/) { match(l, /iscsiadm/); return substr(s, 1, RSTART + RLENGTH - 1) " " MASK }
+    head = substr(s, 1, RSTART + RLENGTH - 1); tail = substr(s, RSTART + RLENGTH)
+    match(tail, /^[A-Za-z0-9_.\[\]-]*[\\"\047]*[ \t]*[=:]?[ \t]*/)
+    rest = substr(tail, RLENGTH + 1)
+    head = head substr(tail, 1, RLENGTH)
+    joined = (rest ~ /\\\r?$/)
+    if (unset_value(rest)) return s
+    q = substr(rest, 1, 1)
+    if (substr(tail, 1, RLENGTH) ~ /[=:]/ && (q == "\"" || q == "\047") && !index(substr(rest, 2), q)) open = q
+    return head MASK (joined ? "\\" : "")
+}
+NR > 2 && written < most { line = masked(before); written += length(line) + 2; print "|" line }
+{ before = last; last = $0 }
+END {
+    if (written >= most) { print ".\t999\tlarger than 32 MiB"; exit }
+    if (NR > 1 && before != "") { print "|" masked(before); print ".\t" substr(last, 2) "\t-" }
+    else print ".\t" substr(last, 2)
+}'
+
+# The arguments of processes, one a line, behind "#PID" lines with \001 before them.
+ARGUMENTS='
+BEGIN { MASK = "********"; WORD = "passw(or)?d|passphrase|passcode|secret|credential|dhchap_(ctrl_)?key|(private|secret|access|api|encryption|shared)[_-]?key|(auth|api|access|bearer|session)[_-]?token" }
+function flush(    i, w, l, tgtadm, iscsiadm, hide) {
+    if (pid == "") return
+    printf "args\t%s", pid
+    if (n > 0 && arg[n] == "") n--
+    for (i = 1; i <= n; i++) {
+        if (arg[i] ~ /(^|\/)tgtadm$/) tgtadm = 1
+        if (arg[i] ~ /(^|\/)iscsiadm$/) iscsiadm = 1
+    }
+    if (iscsiadm) { l = ""; for (i = 1; i <= n; i++) l = l " " tolower(arg[i]); iscsiadm = (l ~ WORD) }
+    for (i = 1; i <= n; i++) {
+        w = arg[i]; l = tolower(w)
+        if (hide) { w = MASK; hide = 0 }
+        else if (l ~ /^--?pas[a-z]*$/ || (l ~ /^-/ && l ~ WORD && l !~ /[= ]/) || (tgtadm && w == "-p") || (iscsiadm && w ~ /^(-v|--va[a-z]*)$/)) hide = 1
+        else if (tgtadm && w ~ /^-p/) w = "-p" MASK
+        else if (iscsiadm && w ~ /^(-v|--va)/) w = "-v" MASK
+        else if (l ~ / / && (l ~ WORD || l ~ /--?pas/ || l ~ /tgtadm|iscsiadm/)) w = MASK
+        else if (match(l, WORD)) {
+            if (match(w, /[=:]/)) w = substr(w, 1, RSTART) MASK
+            else if (l ~ /^secret,/) w = MASK
+        }
+        else if (l ~ /^secret,/) w = MASK
+        else gsub(/:\/\/[^\/ @]*@/, "://" MASK "@", w)
+        gsub(/%/, "%25", w); gsub(/\t/, "%09", w); gsub(/\002/, "%0A", w)
+        printf "\t%s", w
+    }
+    printf "\n"
+}
+/^\001#[0-9]+$/ { flush(); pid = substr($0, 3); n = 0; next }
+{ arg[++n] = $0 }
+END { flush() }'
+
+# --- what may hang -----------------------------------------------------------------------------------------------------------
+
+alive() {
+    STATE=
+    { read -r STATE <"/proc/$1/stat"; } 2>/dev/null || return 1
+    case ${STATE##*)} in " Z"* | " X"*) return 1 ;; esac
+}
+
+# descendants PID: adds its children, and theirs, to FAMILY.
+descendants() {
+    for STATFILE in /proc/[0-9]*/stat; do
+        STATE=
+        { read -r STATE <"$STATFILE"; } 2>/dev/null || continue
+        set -- "$1" ${STATE##*)}
+        [ "$3" = "$1" ] || continue
+        CHILD=${STATFILE#/proc/}
+        FAMILY="$FAMILY ${CHILD%/stat}"
+    done
+}
+
+# bounded SECONDS COMMAND...: runs a function or command of this script beside us, and ends it and all it started at the deadline.
+# Status 1 where it did not end; LEFT then names what does not die (uninterruptible sleep).
+bounded() {
+    now
+    STOP=$((SECOND + $1 + 1))
+    [ "$STOP" -le "$END" ] || STOP=$END
+    shift
+    ("$@") >/dev/null 2>&1 &
+    JOB=$!
+    PAUSE=$FIRST_TICK
+    while alive "$JOB"; do
+        now
+        if [ "$SECOND" -ge "$STOP" ]; then
+            kill -STOP "$JOB" 2>/dev/null
+            FAMILY=$JOB SEEN=
+            while [ "$FAMILY" != "$SEEN" ]; do
+                SEEN=$FAMILY
+                for MEMBER in $SEEN; do
+                    case " $DONE " in *" $MEMBER "*) continue ;; esac
+                    DONE="$DONE $MEMBER"
+                    descendants "$MEMBER"
+                done
+            done
+            DONE=
+            # shellcheck disable=SC2086
+            kill -KILL $FAMILY 2>/dev/null
+            wait "$JOB" 2>/dev/null
+            sleep "$TICK"
+            LEFT=
+            for MEMBER in $FAMILY; do alive "$MEMBER" && LEFT="$LEFT${LEFT:+,}$MEMBER"; done
+            JOB=
+            return 1
+        fi
+        sleep "$PAUSE"
+        PAUSE=$TICK
+    done
+    wait "$JOB" 2>/dev/null
+    JOB=
+    return 0
+}
+DONE=
+
+# text COMMAND...: what it prints, masked, as the body of a record, then ">" lines of what it complained of. In a job of its own.
+text() {
+    COMPLAINT=$({ { "$@" 3>&- </dev/null; printf '\n=%s\n' "$?"; } | awk "$MASKING" >&3; } 2>&1)
+    [ -z "$COMPLAINT" ] || printf '%s\n\n=0\n' "$COMPLAINT" | awk "$MASKING" | sed -n 's/^|/>/p' >&3
+}
+
+# ask SECONDS HEADER COMMAND...: one record; HEADER is its first line. A record that has no "." did not come to its end.
+ask() {
+    PATIENCE=$1
+    HEADER=$2
+    shift 2
+    now
+    if [ "$SECOND" -ge "$END" ]; then
+        printf '%s\n!\tnot_collected\n' "$HEADER" >&3
+        return 1
+    fi
+    printf '%s\n@\t%s\n' "$HEADER" "$NOW" >&3
+    if bounded "$PATIENCE" text "$@"; then
+        now
+        printf '@\t%s\n' "$NOW" >&3
+    else
+        # What was cut off may have ended in the middle of a line.
+        printf '\n!\ttimeout\t%s\t%s\n' "$PATIENCE" "$LEFT" >&3
+        return 1
+    fi
+}
+
+# --- system files ------------------------------------------------------------------------------------------------------------
+
+# rd FILE: a file of at most 4 MiB. Without a process where it is one short line that cannot hold a secret.
+rd() {
+    enc "$1"
+    K=$E
+    if [ ! -r "$1" ]; then
+        printf 'no\tread\t%s\tdenied\tPermission denied\n' "$K" >&3
+        return
+    fi
+    if [ -d "$1" ]; then
+        printf 'no\tread\t%s\tfailed\tIs a directory\n' "$K" >&3
+        return
+    fi
+    # A FIFO or a device would hang.
+    [ -f "$1" ] || { printf 'no\tread\t%s\tfailed\tnot a regular file\n' "$K" >&3; return; }
+    case $1 in
+        */password | */password_in | */password_mutual | */dhchap_* | */shadow | */gshadow) return ;;
+        /sys/* | /proc/sys/* | /run/* | /var/run/*)
+            LINE= MORE= LINES=
+            # shellcheck disable=SC2030
+            {
+                if IFS= read -r LINE; then
+                    LINES=1
+                    if IFS= read -r MORE || [ -n "$MORE" ]; then LINES=2; fi
+                fi
+            } 2>/dev/null <"$1"
+            case $LINES$LINE in
+                1*[Pp][Aa][Ss][Ss]* | 1*[Ss][Ee][Cc][Rr][Ee][Tt]* | 1*://* | 1*DHHC* | 1*[Kk][Ee][Yy]*) ;;
+                1*)
+                    enc "$LINE"
+                    printf '=\t%s\t%s\n' "$K" "$E" >&3
+                    return
+                    ;;
+            esac
+            ;;
+    esac
+    printf 'read\t%s\n' "$K" >&3
+    text head -c 4194305 "$1"
+}
+
+# Patterns are taken apart by nothing: there may be blanks in names.
+reads() {
+    IFS=
+    for FILE in $1; do
+        unset IFS
+        if [ -e "$FILE" ]; then rd "$FILE"; fi
+    done
+    unset IFS
+    printf 'asked\tread\t%s\n' "$1" >&3
+}
+
+# ls_folder FOLDER: the names in it, dotted ones too.
+ls_folder() {
+    enc "$1"
+    if [ ! -r "$1" ] || [ ! -x "$1" ]; then
+        printf 'no\tlist\t%s\tdenied\tPermission denied\n' "$E" >&3
+        return
+    fi
+    printf 'list\t%s' "$E" >&3
+    for NAME in "$1"/* "$1"/.[!.]* "$1"/..?*; do
+        if [ -e "$NAME" ] || [ -L "$NAME" ]; then
+            enc "${NAME#"$1"/}"
+            printf '\t%s' "$E" >&3
+        fi
+    done
+    printf '\n' >&3
+}
+
+lists() {
+    IFS=
+    for FOLDER in $1; do
+        unset IFS
+        if [ -d "$FOLDER" ]; then ls_folder "$FOLDER"; fi
+    done
+    unset IFS
+    printf 'asked\tlist\t%s\n' "$1" >&3
+}
+
+FIELDS='%f %s %b %B %d %i %Y %u %t %T %n'
+
+# together KIND PATTERN RECORD COMMAND...: one command for all that is there. Its own words come before theirs.
+together() {
+    KIND=$1 PATTERN=$2 RECORD=$3
+    shift 3
+    IFS=
+    for FILE in $PATTERN; do
+        if [ -e "$FILE" ] || [ -L "$FILE" ]; then set -- "$@" "$FILE"; fi
+        FOUND=$FILE
+    done
+    unset IFS
+    if [ -e "$FOUND" ] || [ -L "$FOUND" ]; then ask 5 "$RECORD" "$@"; fi
+    printf 'asked\t%s\t%s\n' "$KIND" "$PATTERN" >&3
+}
+
+links() { together readlink "$1" links ls -ld; }
+stats() { together stat "$1" stats stat -L -c "$FIELDS"; }
+lstat_mtimes() { together lstat_mtime "$1" mtimes stat -c "$FIELDS"; }
+
+# first_of_list: takes the first line off LIST and puts it into ITEM.
+first_of_list() {
+    ITEM=${LIST%%"$NL"*}
+    LIST=${LIST#*"$NL"}
+}
+
+# --- store files: they may lie on a mount that is dead -------------------------------------------------------------------------
+
+FOLDERS_SEEN=$NL
+HUNG=$NL
+
+# stat_one PATH: a store file. After a hang, what lies in the same folder is not touched again.
+stat_one() {
+    case $HUNG in *"$NL${1%/*}$NL"*) no stat "$1" timeout "its folder does not answer"; return ;; esac
+    enc "$1"
+    ask 2 "stat$TAB$E" stat -L -c "$FIELDS" "$1" || { [ "$SECOND" -ge "$END" ] || HUNG=$HUNG${1%/*}$NL; }
+}
+
+# In a job: every entry of a folder.
+stat_entries() {
+    cd "$1" || return
+    set -- "$1"
+    for NAME in ./* ./.[!.]* ./..?*; do
+        [ -e "$NAME" ] || [ -L "$NAME" ] || continue
+        case $NAME in *"$NL"*) enc "$NAME"; printf '? %s\n' "$E"; continue ;; esac
+        set -- "$@" "$NAME"
+        if [ $# -gt 400 ]; then
+            shift
+            stat -L -c "$FIELDS" "$@"
+            set -- .
+        fi
+    done
+    shift
+    [ $# -eq 0 ] || stat -L -c "$FIELDS" "$@"
+}
+
+# store FOLDER: a folder of backing files, each folder once.
+store() {
+    case $FOLDERS_SEEN in *"$NL$1$NL"*) return ;; esac
+    FOLDERS_SEEN=$FOLDERS_SEEN$1$NL
+    enc "$1"
+    KEY=$E
+    case $HUNG in
+        *"$NL$1$NL"*)
+            no stat "$1" timeout "it does not answer"
+            return
+            ;;
+    esac
+    ask 2 "stat$TAB$KEY" stat -L -c "$FIELDS" "$1" || { HUNG=$HUNG$1$NL; return; }
+    ask 6 "files$TAB$KEY" stat_entries "$1" || { HUNG=$HUNG$1$NL; return; }
+    # Blocks, free, available, the size they are counted in, inodes, free ones.
+    ask 3 "space$TAB$KEY" stat -f -c '%b %f %a %S %s %c %d' "$1"
+}
+
+backing_files() {
+    for FILE in /sys/block/loop*/loop/backing_file; do
+        [ -r "$FILE" ] || continue
+        BACKING=
+        # A name may have line ends in it.
+        while IFS= read -r LINE || [ -n "$LINE" ]; do BACKING=$BACKING${BACKING:+$NL}$LINE; done 2>/dev/null <"$FILE"
+        case $BACKING in /*) ;; *) continue ;; esac
+        stat_one "$BACKING"
+        case $BACKING in *' (deleted)') stat_one "${BACKING% (deleted)}" ;; esac
+        # Read-only devices (images) make no store.
+        READONLY=0
+        read -r READONLY 2>/dev/null <"${FILE%/loop/backing_file}/ro"
+        [ "$READONLY" = 1 ] || store "${BACKING%/*}"
+    done
+}
+
+# An old kernel tells nothing of its loop devices in /sys: then losetup is asked, which opens them. Nowhere else: a device that is
+# open is detached later than whoever detaches it believes.
+old_loops() {
+    SIZE=0
+    for FILE in /sys/block/loop*; do
+        [ -r "$FILE/size" ] && [ ! -e "$FILE/loop" ] || continue
+        read -r SIZE <"$FILE/size"
+        [ "$SIZE" = 0 ] || break
+    done
+    [ "$SIZE" != 0 ] || return 0
+    command -v losetup >/dev/null 2>&1 || { no run "losetup -a" absent "not installed"; return; }
+    ask 5 "run${TAB}losetup -a" losetup -a || return
+    LIST=$(sed -n 's/^|\/dev\/loop[0-9]*: \[[0-9a-f]*\]:[0-9]* (\(\/.*\)).*$/\1/p' "$PART")$NL
+    while [ -n "${LIST%"$NL"}" ]; do
+        first_of_list
+        stat_one "$ITEM"
+        store "${ITEM%/*}"
+    done
+}
+
+# --- processes ---------------------------------------------------------------------------------------------------------------
+
+TGTD=
+
+# In a job: the arguments of some processes. A process whose memory map is locked hangs us.
+arguments() {
+    for PROCESS in "$@"; do
+        printf '\001#%s\n' "$PROCESS"
+        tr '\n\000' '\002\n' <"/proc/$PROCESS/cmdline"
+        printf '\n'
+    done 2>/dev/null | awk "$ARGUMENTS" >&3
+}
+
+processes() {
+    PIDS=
+    for FILE in /proc/[0-9]*/stat; do
+        STATE=
+        { read -r STATE <"$FILE"; } 2>/dev/null || continue
+        NAME=${STATE%)*}
+        NAME=${NAME#*\(}
+        PID=${FILE#/proc/}
+        PID=${PID%/stat}
+        # state ppid pgrp session tty tpgid flags minflt cminflt majflt cmajflt utime stime cutime cstime priority nice threads _ start
+        set -- ${STATE##*)}
+        [ $# -ge 20 ] || continue
+        if [ "$PID" = 2 ] || [ "$2" = 2 ]; then continue; fi # threads of the kernel
+        OWNER=-
+        while read -r KEY _ EFFECTIVE _; do
+            if [ "$KEY" = Uid: ]; then OWNER=$EFFECTIVE; break; fi
+        done 2>/dev/null <"/proc/$PID/status"
+        enc "$NAME"
+        printf 'ps\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n' "$PID" "$2" "$1" "$OWNER" "${18}" "${20}" "$((${12} + ${13}))" "$E" >&3
+        [ "$PID" = $$ ] || PIDS="$PIDS $PID"
+        [ "$NAME" != tgtd ] || TGTD="$TGTD $PID"
+    done
+    # shellcheck disable=SC2086
+    if bounded 6 arguments $PIDS; then
+        printf 'processes\tok\n' >&3
+        return
+    fi
+    printf '\n' >&3
+    for PID in $PIDS; do
+        now
+        [ "$SECOND" -lt "$END" ] || { printf 'processes\tnot_collected\n' >&3; return; }
+        bounded 1 arguments "$PID" || printf '\nstuck\t%s\t%s\n' "$PID" "$LEFT" >&3
+    done
+    printf 'processes\tok\n' >&3
+}
+
+# --- commands ----------------------------------------------------------------------------------------------------------------
+
+# command_ SECONDS KEY COMMAND...: KEY is the command line as it is asked for, encoded.
+command_() {
+    if command -v "$3" >/dev/null 2>&1; then
+        SECONDS_=$1 KEY=$2
+        shift 2
+        ask "$SECONDS_" "run$TAB$KEY" "$@"
+    else
+        printf 'no\trun\t%s\tabsent\tnot installed\n' "$2" >&3
+        return 1
+    fi
+}
+
+# What LVM may open. It waits for every disk that its filters accept, so those of dead sessions, and all that is stacked on them, are
+# left out by naming all others.
+lvm_devices() {
+    BAD=' '
+    for FILE in /sys/block/*; do
+        NAME=${FILE##*/}
+        STATE=running
+        if [ -r "$FILE/device/state" ]; then read -r STATE <"$FILE/device/state"; fi
+        case $STATE in running | live | '') ;; *) BAD="$BAD$NAME " ;; esac
+    done
+    for SESSION in /sys/class/iscsi_session/session*; do
+        [ -e "$SESSION" ] || continue
+        STATE=
+        { read -r STATE <"$SESSION/state"; } 2>/dev/null
+        [ "$STATE" != LOGGED_IN ] || continue
+        for FILE in "$SESSION"/device/target*/*:*/block/*; do
+            [ ! -e "$FILE" ] || BAD="$BAD${FILE##*/} "
+        done
+    done
+    GROWN=1
+    while [ "$GROWN" = 1 ] && [ "$BAD" != ' ' ]; do
+        GROWN=0
+        for FILE in /sys/block/*/slaves/*; do
+            [ -e "$FILE" ] || continue
+            UPPER=${FILE#/sys/block/}
+            UPPER=${UPPER%%/*}
+            case $BAD in *" $UPPER "*) continue ;; esac
+            LOWER=${FILE##*/}
+            DISK=$LOWER
+            [ -e "/sys/block/$DISK" ] || DISK=${LOWER%%[0-9]*}
+            case $BAD in *" $LOWER "* | *" $DISK "*) ;; *) continue ;; esac
+            UUID=
+            { read -r UUID <"/sys/block/$UPPER/dm/uuid"; } 2>/dev/null
+            case $UUID in
+                mpath-*) # with one path left it answers
+                    GOOD=0
+                    for LOWER in "/sys/block/$UPPER/slaves"/*; do
+                        case $BAD in *" ${LOWER##*/} "*) ;; *) GOOD=1 ;; esac
+                    done
+                    [ "$GOOD" = 0 ] || continue
+                    ;;
+            esac
+            BAD="$BAD$UPPER "
+            GROWN=1
+        done
+    done
+    ACCEPT= ANY_DM=0 BAD_DM=0
+    for FILE in /sys/block/*; do
+        NAME=${FILE##*/}
+        case $NAME in fd[0-9]* | sr[0-9]* | scd*) continue ;; *[!A-Za-z0-9_-]*) continue ;; esac
+        case $BAD in
+            *" $NAME "*)
+                case $NAME in dm-*) BAD_DM=1 ;; esac
+                continue
+                ;;
+        esac
+        SIZE=0
+        { read -r SIZE <"$FILE/size"; } 2>/dev/null
+        [ "$SIZE" != 0 ] || continue
+        case $NAME in
+            dm-*) ANY_DM=1 PARTITION='(p[0-9]+)?' ;;
+            *[0-9]) PARTITION='(p[0-9]+)?' ;;
+            *) PARTITION='[0-9]*' ;;
+        esac
+        ACCEPT="$ACCEPT\"a|^/dev/$NAME$PARTITION\$|\","
+    done
+    if [ "$ANY_DM" = 1 ] && [ "$BAD_DM" = 0 ]; then ACCEPT="$ACCEPT\"a|^/dev/mapper/|\","; fi
+    OWN=$(cat /etc/lvm/lvm.conf /etc/lvm/lvmlocal.conf 2>/dev/null | sed -n 's/^[^#]*global_filter[ \t]*=.*/g/p;t
+s/^[^#]*[^#_a-z]filter[ \t]*=.*/f/p;s/^filter[ \t]*=.*/f/p' | tr -d '\n')
+    SETTING=global_filter
+    case $OWN in *f*g* | *g*f*) SETTING=both ;; *g*) SETTING=filter ;; esac
+    LVM_DEVICES=
+    if [ "$BAD" = ' ' ]; then
+        # The host's own view, where it names the devices itself.
+        if [ ! -e /etc/lvm/devices/system.devices ] && [ "$SETTING" != both ]; then
+            LVM_DEVICES="$SETTING=[$ACCEPT\"r|.*|\"]"
+        fi
+    else
+        [ "$SETTING" != both ] || SETTING=global_filter
+        LVM_DEVICES="$SETTING=[$ACCEPT\"r|.*|\"]"
+        [ ! -e /etc/lvm/devices/system.devices ] || LVM_DEVICES="use_devicesfile=0 $LVM_DEVICES"
+    fi
+    # Before 2.02.98 there was no global_filter, and a filter put there takes the place of the host's own.
+    LVM_OLD_DEVICES=
+    case $OWN in
+        *f*) [ "$BAD" = ' ' ] || LVM_OLD_DEVICES="filter=[$ACCEPT\"r|.*|\"] global_filter=[$ACCEPT\"r|.*|\"]" ;;
+        *) LVM_OLD_DEVICES="filter=[$ACCEPT\"r|.*|\"]" ;;
+    esac
+    # execve(2) takes 128 KiB a string.
+    if [ ${#LVM_OLD_DEVICES} -gt 110000 ] || [ ${#LVM_DEVICES} -gt 110000 ]; then
+        LVM_DEVICES='global_filter=["a|^/dev/(loop|vd|xvd|nvme|md)|","r|.*|"]'
+        LVM_OLD_DEVICES='filter=["a|^/dev/(loop|vd|xvd|nvme|md)|","r|.*|"]'
+    fi
+    LVM_DRIVER=
+    # Else LVM opens /dev/mapper/control, and the kernel loads the module for that.
+    [ -e /sys/class/misc/device-mapper/dev ] || LVM_DRIVER='--driverloaded n'
+}
+
+# lvm_ SECONDS KEY lvm ...: a report. Status 1 where this LVM knows no such command (exit status 2) or an option of it not (3),
+# so that it has to be asked in another way.
+lvm_() {
+    if [ "$USERID" != 0 ]; then
+        no run "$2" denied "LVM reads devices, which root alone may"
+        return
+    fi
+    command_ "$@" || return 0
+    STATUS=$(sed -n "s/^\\.$TAB\\([0-9]*\\).*/\\1/p" "$PART" | sed -n '$p')
+    case $STATUS in 2 | 3) return 1 ;; esac
+}
+
+# The nodes that an old LVM names, whose numbers it does not tell.
+physical_volumes() {
+    LIST=$(sed -n '/^run	lvm pvs /,/^\./s/^|.*\(\/dev\/[A-Za-z0-9_.\/+-]*\).*/\1/p' "$PART" | awk '!seen[$0]++')$NL
+    while [ -n "${LIST%"$NL"}" ]; do
+        first_of_list
+        stat_one "$ITEM"
+    done
+}
+
+kernel_log() {
+    # util-linux of EL6 prints times only where the kernel puts them there; the reader passes over lines without.
+    ask 5 "kernel_log$TAB-" dmesg
+}
+
+device_mapper() {
+    set -- /sys/block/dm-*
+    [ -e "$1" ] || return 0
+    if [ "$USERID" != 0 ]; then
+        no dm table denied "device-mapper answers root alone"
+        no dm status denied "device-mapper answers root alone"
+        return
+    fi
+    command -v dmsetup >/dev/null 2>&1 || { no dm table not_collected "no dmsetup here"; no dm status not_collected "no dmsetup here"; return; }
+    ask 6 "dm${TAB}table" dmsetup table
+    # Without --noflush a thin pool writes its metadata before it answers.
+    if dmsetup help 2>&1 | grep noflush >/dev/null; then
+        ask 6 "dm${TAB}status" dmsetup status --noflush
+    elif [ -n "$(sed -n '/^|.* thin-pool /p' "$PART")" ]; then
+        no dm status failed "this dmsetup cannot ask a thin pool without writing to it"
+    else
+        ask 6 "dm${TAB}status" dmsetup status
+    fi
+}
+
+# tgtd_ PORT: one daemon. A question that gets no answer is the last one.
+tgtd_() {
+    CONTROL=
+    [ "$1" = 0 ] || CONTROL="-C $1"
+    for MODE in @TGT_MODES@; do
+        # shellcheck disable=SC2086
+        ask 3 "tgt$TAB$MODE$TAB$1$TAB-" tgtadm $CONTROL --lld iscsi --op show --mode "$MODE" || return
+    done
+    for TID in $(sed -n "/^tgt${TAB}target${TAB}$1${TAB}-\$/,/^\\.${TAB}/s/^|Target \\([0-9]*\\): .*/\\1/p" "$PART"); do
+        for MODE in @TGT_TARGET_MODES@; do
+            # shellcheck disable=SC2086
+            ask 3 "tgt$TAB$MODE$TAB$1$TAB$TID" tgtadm $CONTROL --lld iscsi --op show --mode "$MODE" --tid "$TID" || return
+        done
+    done
+}
+
+targets() {
+    PORTS=
+    for FILE in /var/run/tgtd/socket.*; do
+        case $FILE in *.lock) continue ;; esac
+        if [ -e "$FILE" ]; then PORTS="$PORTS ${FILE##*.}"; fi
+    done
+    # Before 1.0.58 the socket had no name in the file system.
+    if [ ! -d /var/run/tgtd ]; then
+        while IFS= read -r LINE; do
+            case $LINE in *tgtd.ipc_abstract_namespace*) PORTS=0 ;; esac
+        done 2>/dev/null </proc/net/unix
+    fi
+    if [ -z "$PORTS" ]; then
+        for MODE in @TGT_MODES@; do no tgt "$MODE 0 -" absent "no management socket"; done
+        return
+    fi
+    for PORT in $PORTS; do
+        case $PORT in *[!0-9]*) continue ;; esac
+        if [ "$USERID" != 0 ]; then
+            for MODE in @TGT_MODES@; do no tgt "$MODE $PORT -" denied "tgtd answers its own user only"; done
+        elif command -v tgtadm >/dev/null 2>&1; then
+            tgtd_ "$PORT"
+        else
+            for MODE in @TGT_MODES@; do no tgt "$MODE $PORT -" not_collected "no tgtadm here"; done
+        fi
+    done
+    LIST=$(sed -n 's/^|  *Backing store path: \(\/.*\)$/\1/p' "$PART" | awk '!seen[$0]++')$NL
+    OURS=$(ls -ld /proc/self/ns/mnt 2>/dev/null)
+    while [ -n "${LIST%"$NL"}" ]; do
+        first_of_list
+        stat_one "$ITEM"
+        for PID in $TGTD; do
+            # A daemon in another mount namespace sees other files.
+            THEIRS=$(ls -ld "/proc/$PID/ns/mnt" 2>/dev/null)
+            if [ "${OURS##*-> }" != "${THEIRS##*-> }" ]; then stat_one "/proc/$PID/root$ITEM"; fi
+        done
+    done
+}
+
+# included FILE...: what these files of targets.conf(5) include beside the places that all hosts have, and what that includes.
+included() {
+    INCLUDED=$NL
+    while [ $# -gt 0 ]; do
+        LIST=
+        if [ -f "$1" ] && [ -r "$1" ]; then
+            LIST=$(sed -n 's/^[ \t]*<*[Ii]nclude\(Optional\)\{0,1\}[ \t=][ \t=]*\(.*[^ \t>]\)[ \t>]*$/\2/p' "$1" | tr -d "\"'")$NL
+        fi
+        shift
+        while [ -n "${LIST%"$NL"}" ]; do
+            first_of_list
+            case $ITEM in /*) ;; *) ITEM=/$ITEM ;; esac
+            case $ITEM in *[*?[]*) lists "${ITEM%/*}" ;; esac
+            IFS=
+            for FOUND in $ITEM; do
+                unset IFS
+                case $INCLUDED in *"$NL$FOUND$NL"*) continue ;; esac
+                INCLUDED=$INCLUDED$FOUND$NL
+                if [ -d "$FOUND" ]; then
+                    lists "$FOUND"
+                    reads "$FOUND/*"
+                elif [ -e "$FOUND" ]; then
+                    rd "$FOUND"
+                    set -- "$@" "$FOUND"
+                else
+                    no read "$FOUND" absent
+                fi
+            done
+            unset IFS
+        done
+    done
+}
+
+# --- the questions -------------------------------------------------------------------------------------------------------------
+
+TICKS=$(getconf CLK_TCK 2>/dev/null) || TICKS=100
+enc "$NODE"
+{
+    printf 'sctune-script\t1\t%s\n' '@VERSION@'
+    printf 'host\t%s\t%s\t%s\n' "$E" "$(uname -r)" "$USERID"
+    printf 'clock\t%s\t%s\t%s\n' "$(date +%s)" "$NOW" "$TICKS"
+} >&3
+
+processes
+@COMMANDS@
+lvm_devices
+@LVM@
+device_mapper
+@KERNEL_LOG@
+targets
+@PATHS@
+for PID in $TGTD; do links "/proc/$PID/ns/mnt"; done
+included /etc/tgt/*.conf /etc/tgt/conf.d/*
+backing_files
+old_loops
+store /var/lib/eucalyptus/volumes
+LIST=$STORES
+while [ -n "${LIST%"$NL"}" ]; do
+    first_of_list
+    store "${ITEM%/}"
+done
+printf 'end\n' >&3
+exec 3>&-
+mv "$PART" "$OUT" || exit 1
+trap - EXIT
+now
+if [ "$SECOND" -ge "$END" ]; then
+    echo "sctune-capture: not everything could be asked in $LIMIT s; the file says what" >&2
+fi
+echo "Wrote $OUT. Look at it: it names files, volumes, addresses and accounts of this host. Then, elsewhere:"
+echo "  sctune doctor --from $OUT"

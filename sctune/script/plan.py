@@ -1,0 +1,73 @@
+"""What the probes ask, found out by letting them ask.
+
+Every part of the inventory is fetched from a sample host that has everything, and then, once for each question, from one that lacks
+just that: a probe that takes what it did not find from elsewhere asks for that then. Paths become patterns of the shell.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sctune.records import dataclass
+from sctune.script.sample import LUNS, NAMES, STORE, TGTD, SampleHost
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_MOST_RUNS = 2000
+_PATHS = ("read", "list", "readlink", "stat", "lstat_mtime")
+FOUND_OUT = (f"/proc/{TGTD}/root", STORE, *LUNS)
+"""Paths that the script takes from what the host itself says, not from a pattern."""
+LOSETUP = ("losetup", "-a")
+"""Asked only where the kernel does not tell: it opens every loop device."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Patterns of paths by kind of question, command lines, tgtd's modes: (mode, whether of one target), and whether the kernel's
+    log is wanted. In the order in which they are first asked."""
+
+    paths: dict[str, tuple[str, ...]]
+    commands: tuple[tuple[str, ...], ...]
+    tgt: tuple[tuple[str, bool], ...]
+    kernel_log: bool
+
+
+def plan() -> Plan:
+    """Lets all probes ask. Takes about a second."""
+    asked: dict[tuple[str, object], None] = {}
+    pending: list[frozenset[tuple[str, object]]] = [frozenset()]
+    tried = 0
+    while pending and tried < _MOST_RUNS:
+        missing = pending.pop(0)
+        tried += 1
+        new = [question for question in _asked_without(missing) if question not in asked]
+        asked.update(dict.fromkeys(new))
+        pending.extend(missing | {question} for question in new)
+    return Plan(
+        paths={kind: _patterns(what for k, what in asked if k == kind and isinstance(what, str)) for kind in _PATHS},
+        commands=tuple(what for kind, what in asked if kind == "run" and isinstance(what, tuple) and what != LOSETUP),
+        tgt=tuple(what for kind, what in asked if kind == "tgt" and isinstance(what, tuple)),
+        kernel_log=any(kind == "kernel_log" for kind, _ in asked),
+    )
+
+
+def _asked_without(missing: frozenset[tuple[str, object]]) -> Iterable[tuple[str, object]]:
+    from sctune.config.model import Config
+    from sctune.inventory import Inventory, Part
+
+    host = SampleHost(missing)
+    inventory = Inventory(host, Config())
+    for name, part in vars(Inventory).items():
+        if isinstance(part, Part):
+            getattr(inventory, name)
+    return tuple(host.asked)
+
+
+def pattern(path: str) -> str:
+    """The pattern of the shell that a path of the sample host stands for."""
+    return "/".join(NAMES.get(part, part) for part in path.split("/"))
+
+
+def _patterns(paths: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(pattern(path) for path in paths if not path.startswith(FOUND_OUT)))
