@@ -89,7 +89,7 @@ no() { enc "$2"; K=$E; enc "${4:-}"; printf 'no\t%s\t%s\t%s\t%s\n' "$1" "$K" "$3
 MASKING='
 BEGIN {
     MASK = "********"
-    WORD = "passw(or)?d|passphrase|passcode|secret|credential|dhchap_(ctrl_)?key|(private|secret|access|api|encryption|shared)[_-]?key|(auth|api|access|bearer|session)[_-]?token|ldap_integration_configuration|--?pas[a-z]*[= ]"
+    WORD = "passw(or)?d|passphrase|passcode|secret|credential|dhchap_(ctrl_)?key|(private|secret|access|api|encryption|shared)[_-]?key|(auth|api|access|bearer|session)[_-]?token|ldap_integration_configuration|--?pas[a-z]*"
     TRAP = WORD "|coming *user|going *user|incominguser|outgoinguser|://|root=iscsi:|dhhc-1:|tgtadm|[ :]crypt |internal_hash:|journal_crypt:|journal_mac:|begin [a-z ]*private key"
     most = 33554432
 }
@@ -120,7 +120,7 @@ function masked(s,    l, head, tail, rest, q) {
     # iscsiadm takes the value before the name as well as behind it.
     if (l ~ /iscsiadm/ && l ~ / (-v|--va)/) { match(l, /iscsiadm/); return substr(s, 1, RSTART + RLENGTH - 1) " " MASK }
     head = substr(s, 1, RSTART + RLENGTH - 1); tail = substr(s, RSTART + RLENGTH)
-    match(tail, /^[A-Za-z0-9_.\[\]-]*[\\"\047]*[ \t]*[=:]?[ \t]*/)
+    match(tail, /^[]A-Za-z0-9_.[-]*[\\"\047]*[ \t]*[=:]?[ \t]*/)
     rest = substr(tail, RLENGTH + 1)
     head = head substr(tail, 1, RLENGTH)
     joined = (rest ~ /\\\r?$/)

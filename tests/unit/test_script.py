@@ -1,0 +1,225 @@
+"""The script for hosts that cannot run sctune: it asks what the probes ask, masks what is secret, and what it writes is read."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sctune.errors import UserError
+from sctune.host.bundle import read_bundle
+from sctune.host.capture import CaptureHost
+from sctune.host.index import quote_words
+from sctune.host.questions import covers, without_devices
+from sctune.host.script_text import decode_text
+from sctune.script.generate import script
+from sctune.script.plan import LOSETUP, plan
+from sctune.unavailable import Reason, Unavailable
+from tests.unit.test_redact import ARGUMENTS, FILES
+
+if TYPE_CHECKING:
+    from sctune.script.plan import Plan
+
+SCENARIOS = sorted((Path(__file__).parents[1] / "scenarios").glob("*/host.tar.gz"))
+# What the script finds out from what the host says: includes of targets.conf, the daemon's process, nodes that LUNs name.
+FOUND_OUT = ("/var/lib/cinder/volumes", "/proc/", "/dev/")
+HEAD = "sctune-script\t1\t0.1.0\nhost\tsc1\t2.6.32-754.el6.x86_64\t0\nclock\t1800000000\t100.5\t100\n"
+
+
+@pytest.fixture(scope="module")
+def questions() -> Plan:
+    return plan()
+
+
+def decoded(body: str) -> CaptureHost:
+    return CaptureHost(decode_text((HEAD + body + "end\n").encode("utf-8", "surrogateescape"), "x.txt"))
+
+
+@pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: path.parent.name)
+def test_whatever_a_probe_asked_on_a_recorded_host_the_script_asks_too(path: Path, questions: Plan) -> None:
+    """Where this fails, a probe picks names that the sample host has none of: add one to FOLDERS and NAMES (script/sample.py)."""
+    asked = read_bundle(str(path))
+    kinds = {"read": asked.files, "list": asked.lists, "readlink": asked.links, "stat": asked.stats, "lstat_mtime": asked.mtimes}
+    known = {without_devices(words) for words in questions.commands}
+    missed = [
+        (kind, name)
+        for kind, answers in kinds.items()
+        for name in answers
+        if not name.startswith(FOUND_OUT) or (name.startswith("/proc/") and not name.split("/")[2].isdecimal())
+        if not any(covers(pattern, name) for pattern in questions.paths[kind])
+    ]
+    missed = [item for item in missed if not item[1].startswith("/etc/tgt/conf.d/")]
+    missed += [("run", " ".join(words)[:80]) for words in asked.commands if without_devices(words) not in {*known, LOSETUP}]
+    assert not missed
+
+
+def test_every_question_is_in_the_script(questions: Plan) -> None:
+    text = script("0.1.0")
+    for words in questions.commands:
+        assert quote_words(without_devices(words)) in text
+    assert "@" not in {line[:1] for line in text.splitlines()}
+
+
+def test_no_secret_of_sysfs_is_asked_for(questions: Plan) -> None:
+    assert not [pattern for patterns in questions.paths.values() for pattern in patterns if "password" in pattern]
+
+
+def test_a_command_is_found_whatever_devices_the_host_has() -> None:
+    first = ("lvm", "fullreport", "--config", 'devices{a=1 global_filter=["a|^/dev/sd(a)[0-9]*$|","r|.*|"]} global{b=2}')
+    second = ("lvm", "fullreport", "--driverloaded", "n", "--config", 'devices{use_devicesfile=0 filter=["r|.*|"] a=1} global{b=2}')
+    assert without_devices(first) == without_devices(second)
+    assert without_devices(("lvm", "fullreport")) != without_devices(first)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path", "expected"),
+    [
+        ("/sys/block/loop*/size", "/sys/block/loop0/size", True),
+        ("/sys/block/loop*/size", "/sys/block/sda/size", False),
+        ("/sys/block/*/size", "/sys/block/.x/size", False),
+        ("/sys/block/*", "/sys/block/a/b", False),
+        ("/sys/block/*", "/sys/block/sd*", True),
+    ],
+)
+def test_patterns_are_those_of_the_shell(pattern: str, path: str, expected: bool) -> None:
+    assert covers(pattern, path) is expected
+
+
+def test_what_was_looked_for_and_not_told_is_not_there() -> None:
+    host = decoded("=\t/sys/block/loop0/size\t8\nasked\tread\t/sys/block/loop*/size\n")
+    assert host.read("/sys/block/loop0/size") == "8\n"
+    gone, never = host.read("/sys/block/loop1/size"), host.read("/sys/block/sda/size")
+    assert isinstance(gone, Unavailable)
+    assert isinstance(never, Unavailable)
+    assert (gone.reason, never.reason) == (Reason.ABSENT, Reason.NOT_COLLECTED)
+
+
+def test_a_last_line_without_end_is_kept_so() -> None:
+    host = decoded("read\t/etc/a\n|one\n|two\n.\t0\t-\nread\t/etc/b\n|one\n.\t0\nread\t/etc/c\n.\t0\n")
+    assert (host.read("/etc/a"), host.read("/etc/b"), host.read("/etc/c")) == ("one\ntwo", "one\n", "")
+
+
+def test_what_hung_is_a_timeout_with_the_process_that_is_left() -> None:
+    host = decoded("run\tlvm version\n@\t1.00\n|half a li\n\n!\ttimeout\t8\t12,13\nrun\tb\n@\t1.00\n.\t3\n>oops\n@\t1.50\n")
+    hung, done = host.run(("lvm", "version"), timeout=1.0), host.run(("b",), timeout=1.0)
+    assert isinstance(hung, Unavailable)
+    assert (hung.reason, hung.pids) == (Reason.TIMEOUT, (12, 13))
+    assert not isinstance(done, Unavailable)
+    assert (done.status, done.stderr, done.seconds) == (3, "oops\n", 0.5)
+
+
+def test_a_stat_tells_what_the_file_is() -> None:
+    (found,) = decoded("stat\t/dev/x\n|61b0 0 0 512 5 77 1666195172 0 fd 3 /dev/x\n.\t0\n").stat_files(("/dev/x",))
+    assert not isinstance(found, Unavailable)
+    assert (found.rdevice, found.inode, found.mode) == ((253, 3), 77, 0o660)
+
+
+@given(cut=st.integers(0, 200))
+def test_every_cut_is_noticed(cut: int) -> None:
+    whole = (HEAD + "=\t/a\tb\nrun\tx\n|y\n.\t0\nend\n").encode()
+    if cut < len(whole):
+        with pytest.raises(UserError):
+            decode_text(whole[:cut], "x.txt")
+
+
+_WORDS = (
+    "read",
+    "run",
+    "stat",
+    "files",
+    "space",
+    "tgt",
+    "dm",
+    "ps",
+    "args",
+    "no",
+    "asked",
+    "list",
+    "=",
+    "links",
+    "stats",
+    "kernel_log",
+)
+_FIELDS = st.one_of(
+    st.text(max_size=8), st.sampled_from(["0", "-1", "/a/../b", "absent", "target 0 -", "9" * 30, "status", "1 2", "%00", "*" * 9])
+)
+
+
+@given(
+    rows=st.lists(st.tuples(st.sampled_from([*_WORDS, "|", ">", "@", ".", "!", ""]), st.lists(_FIELDS, max_size=9)), max_size=12)
+)
+@settings(max_examples=300)
+def test_any_lines_are_read_or_refused(rows: list[tuple[str, list[str]]]) -> None:
+    body = "".join("\t".join((word, *fields)) + "\n" for word, fields in rows)
+    try:
+        decode_text((HEAD + body + "end\n").encode("utf-8", "replace"), "x.txt")
+    except UserError as error:
+        assert "x.txt" in error.message
+
+
+@given(data=st.binary(max_size=300))
+def test_any_bytes_are_refused_with_one_error(data: bytes) -> None:
+    with pytest.raises(UserError):
+        decode_text(b"sctune-script\t1\t" + data, "x.txt")
+
+
+def masked(text: str, awk: str, program: str = "MASKING") -> str:
+    """A text as the script would record it."""
+    source = script("0.1.0").split(f"\n{program}='", 1)[1].split("'\n", 1)[0]
+    ending = "\n=0\n" if program == "MASKING" else ""
+    done = subprocess.run(
+        [*awk.split(), source], input=text + ending, capture_output=True, text=True, check=True, env={"LC_ALL": "C"}
+    )
+    return done.stdout
+
+
+AWKS = [
+    pytest.param(awk, marks=pytest.mark.skipif(not shutil.which(awk.split()[0]), reason=f"no {awk}"))
+    for awk in ("mawk", "busybox awk")
+]
+
+
+@pytest.mark.spawns
+@pytest.mark.parametrize("awk", AWKS)
+@pytest.mark.parametrize("form", sorted(FILES))
+def test_no_file_keeps_its_secret(form: str, awk: str) -> None:
+    path, write = FILES[form]
+    if path.rpartition("/")[2].startswith(("password", "dhchap", "shadow")):
+        return  # never read at all
+    for secret in ("zQ7secret", "zQ7 with blanks", 'zQ7"quoted', "zQ7#hash"):
+        assert "zQ7" not in masked(write(secret), awk)
+
+
+@pytest.mark.spawns
+@pytest.mark.parametrize("awk", AWKS)
+@pytest.mark.parametrize("form", sorted(ARGUMENTS))
+def test_no_process_keeps_its_secret(form: str, awk: str) -> None:
+    lines = masked("\001#42\n" + "\n".join(ARGUMENTS[form]("zQ7hunter")) + "\n\n", awk, "ARGUMENTS")
+    assert lines.startswith("args\t42\t")
+    assert "zQ7" not in lines
+    assert "zQ7" not in masked(" ".join(ARGUMENTS[form]("zQ7hunter")) + "\n", awk) or form == "qemu"
+
+
+@pytest.mark.spawns
+@pytest.mark.parametrize("awk", AWKS)
+def test_what_is_no_secret_stays(awk: str) -> None:
+    text = "node.session.auth.authmethod = CHAP\n\nnode.session.auth.password = \n|pipe\ttab\n"
+    assert masked(text, awk) == "".join(f"|{line}\n" for line in text.split("\n")[:-1]) + ".\t0\n"
+    assert masked("no line end", awk) == "|no line end\n.\t0\t-\n"
+    assert masked("", awk) == ".\t0\n"
+
+
+@pytest.mark.spawns
+@pytest.mark.parametrize("awk", AWKS)
+def test_only_the_value_is_masked(awk: str) -> None:
+    """The names stay: that there is a secret, and where, is what the doctor judges."""
+    text = "node.session.auth.password = zQ7\nnode.session.auth.password_in = zQ7\n#discovery.sendtargets.auth.password = zQ7\n"
+    assert masked(text, awk) == (
+        "|node.session.auth.password = ********\n|node.session.auth.password_in = ********\n"
+        "|#discovery.sendtargets.auth.password = ********\n.\t0\n"
+    )
