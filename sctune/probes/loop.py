@@ -12,7 +12,7 @@ from sctune.model.loop import LoopDevice, LoopState
 from sctune.model.units import SECTOR
 from sctune.paths import normalise
 from sctune.probes.attribute import unsigned
-from sctune.records import dataclass
+from sctune.records import dataclass, replace
 from sctune.unavailable import Reason, Unavailable
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _DELETED = " (deleted)"
 _MODULE = "/sys/module/loop/parameters"
 _ATTEMPTS = 3
+_LOSETUP_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +39,7 @@ class _Attached:
     direct_io: bool
     read_only: bool
     logical_block_size: int
+    file: tuple[frozenset[int], int] | None = None  # the file's device (as it may be read) and inode, where losetup told
 
 
 def probe(host: Host) -> LoopState | Unavailable:
@@ -59,6 +61,11 @@ def probe(host: Host) -> LoopState | Unavailable:
     if refused is not None:
         # A device that is there and cannot be read would make every count below it wrong.
         return refused
+    if not attached and host.identity().kernel.startswith("2.6."):
+        old = _old_kernel(host, numbers)
+        if isinstance(old, Unavailable):
+            return old
+        attached = old
     max_part = unsigned(host.read(f"{_MODULE}/max_part"))
     return LoopState(
         devices=_with_backing(host, attached, part_shift=(max_part or 0).bit_length()),
@@ -66,6 +73,41 @@ def probe(host: Host) -> LoopState | Unavailable:
         max_loop=unsigned(host.read(f"{_MODULE}/max_loop")),
         control=control,
     )
+
+
+def _old_kernel(host: Host, numbers: Sequence[int]) -> list[_Attached] | Unavailable:
+    """Attached devices of a kernel that says nothing of them in sysfs but their size (before 2.6.37): asked of losetup. It opens
+    the devices, which is harmless there: detaching became lazy with Linux 3.7."""
+    from sctune.probes.losetup_text import ARGV, parse
+
+    sizes = {number: unsigned(host.read(f"/sys/block/loop{number}/size")) or 0 for number in numbers}
+    if not any(sizes.values()):
+        return []
+    completed = host.run(ARGV, timeout=_LOSETUP_SECONDS)
+    if isinstance(completed, Unavailable):
+        return replace(completed, reason=Reason.FAILED) if completed.reason is Reason.ABSENT else completed
+    try:
+        devices = parse(completed.stdout)
+    except ValueError as error:
+        return Unavailable(reason=Reason.MALFORMED, what="losetup -a", detail=str(error))
+    if {device.number for device in devices} != {number for number, size in sizes.items() if size}:
+        return Unavailable(reason=Reason.FAILED, what="losetup -a", detail="it does not list the devices that the kernel has")
+    cut = Unavailable(reason=Reason.FAILED, what="losetup -a", detail="the file's name is cut off")
+    return [
+        _Attached(
+            number=device.number,
+            text=cut if device.path is None else device.path,
+            size=sizes[device.number] * SECTOR,
+            offset=device.offset,
+            sizelimit=device.sizelimit,
+            autoclear=False,  # set by mount alone there, which keeps the device attached
+            direct_io=False,
+            read_only=unsigned(host.read(f"/sys/block/loop{device.number}/ro")) == 1,
+            logical_block_size=SECTOR,
+            file=(device.devices, device.inode),
+        )
+        for device in devices
+    ]
 
 
 def _has_control(host: Host) -> bool:
@@ -160,6 +202,10 @@ def _device(item: _Attached, answers: dict[str, FileStat | Unavailable], part_sh
         deleted = True
         path = names[1]
         backing = answers[names[1]]
+    if item.file is not None and not isinstance(backing, Unavailable):
+        deleted = backing.device not in item.file[0] or backing.inode != item.file[1]
+    elif item.file is not None and path:
+        deleted = backing.reason is Reason.ABSENT if isinstance(backing, Unavailable) else False
     return LoopDevice(
         name=f"loop{item.number}",
         number=item.number,
