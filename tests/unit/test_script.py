@@ -23,6 +23,8 @@ from sctune.unavailable import Reason, Unavailable
 from tests.unit.test_redact import ARGUMENTS, FILES
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from sctune.script.plan import Plan
 
 SCENARIOS = sorted((Path(__file__).parents[1] / "scenarios").glob("*/host.tar.gz"))
@@ -44,7 +46,13 @@ def decoded(body: str) -> CaptureHost:
 def test_whatever_a_probe_asked_on_a_recorded_host_the_script_asks_too(path: Path, questions: Plan) -> None:
     """Where this fails, a probe picks names that the sample host has none of: add one to FOLDERS and NAMES (script/sample.py)."""
     asked = read_bundle(str(path))
-    kinds = {"read": asked.files, "list": asked.lists, "readlink": asked.links, "stat": asked.stats, "lstat_mtime": asked.mtimes}
+    kinds: dict[str, Iterable[str]] = {
+        "read": asked.files,
+        "list": asked.lists,
+        "readlink": asked.links,
+        "stat": asked.stats,
+        "lstat_mtime": asked.mtimes,
+    }
     known = {without_devices(words) for words in questions.commands}
     missed = [
         (kind, name)
