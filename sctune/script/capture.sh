@@ -85,7 +85,7 @@ no() { enc "$2"; K=$E; enc "${4:-}"; printf 'no\t%s\t%s\t%s\t%s\n' "$1" "$K" "$3
 
 # Every line that is recorded goes through this: "|" and the line, secrets masked. The last line of the input is "=STATUS" behind
 # a line end of its own; it becomes ".<tab>STATUS", with "<tab>-" where the text had no final line end. Masks too much rather
-# than too little: all that follows the name of a secret, to the end of the line, of the string, of the key.
+# than too little (old busybox takes "NAME (" for a call): all that follows the name of a secret, to the end of the line, of the string, of the key.
 MASKING='
 BEGIN {
     MASK = "********"
@@ -107,7 +107,7 @@ function masked(s,    l, head, tail, rest, q) {
     if (match(l, /(incoming|outgoing)user/)) {
         head = substr(s, 1, RSTART + RLENGTH - 1); tail = substr(s, RSTART + RLENGTH)
         joined = (tail ~ /\\\r?$/)
-        return head " " MASK " " MASK (joined ? "\\" : "")
+        q = joined ? MASK "\\" : MASK; return head " " MASK " " q
     }
     gsub(/:\/\/[^\/ @]*@/, "://" MASK "@", s)
     gsub(/root=iscsi:[^ @]*@/, "root=iscsi:" MASK "@", s)
@@ -127,7 +127,7 @@ function masked(s,    l, head, tail, rest, q) {
     if (unset_value(rest)) return s
     q = substr(rest, 1, 1)
     if (substr(tail, 1, RLENGTH) ~ /[=:]/ && (q == "\"" || q == "\047") && !index(substr(rest, 2), q)) open = q
-    return head MASK (joined ? "\\" : "")
+    q = joined ? MASK "\\" : MASK; return head q
 }
 NR > 2 && written < most { line = masked(before); written += length(line) + 2; print "|" line }
 { before = last; last = $0 }
