@@ -18,9 +18,8 @@ if TYPE_CHECKING:
     from sctune.model.cloud import Cloud
     from sctune.model.disk_health import DiskHealth
     from sctune.model.dm import DmDevice
-    from sctune.model.initiator import InitiatorConfiguration, IscsiSession, NodeRecord
-    from sctune.model.kernel_log import KernelLog
     from sctune.model.initiator import InitiatorConfiguration, IscsiSession, NodeRecord, TcpTransport
+    from sctune.model.kernel_log import KernelLog
     from sctune.model.loop import LoopState
     from sctune.model.lvm import LvmReport, LvmSettings
     from sctune.model.network import Network
@@ -267,6 +266,10 @@ class Inventory:
     def kernel_log(self) -> KernelLog | Unavailable:
         """What the kernel's log says of storage since boot."""
         from sctune.probes.kernel_log import probe
+
+        return probe(self.host)
+
+    @Part
     def iscsi_transport(self) -> TcpTransport | Unavailable:
         """Whether the kernel has iscsi_tcp, or can load it."""
         from sctune.probes.iscsi_transport import probe

@@ -99,6 +99,11 @@ THRESHOLDS: dict[str, str] = {
     "dirty_limit_low_bytes": "the limit of dirty pages",
     "dirty_limit_excessive_bytes": "the same, where flush_speed is not given",
     "scsi_command_timeout_seconds": "of the initiators: /sys/block/sdX/device/timeout there",
+    "read_ahead_bytes": "of disks and volumes that are read through the page cache",
+    "read_ahead_rotating_bytes": "of disks that turn, behind no RAID controller",
+    "io_pressure": "of a minute in which all work stood still for disks",
+    "memory_pressure": "of a minute in which all work stood still for memory",
+    "memory_available": "of all memory, with a tenth of the swap space in use",
     "quota_total": "of the quota of all volumes",
     "quota_snapshots": "of the quota of all snapshots",
 }

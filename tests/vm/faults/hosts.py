@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from . import daemons, initiators, limits, lvm_hosts, portals, shown, stores, stores_network, tuning
-from . import daemons, initiators, kernel, limits, lvm_hosts, portals, shown, stores, stores_network
+from . import daemons, initiators, kernel, limits, lvm_hosts, portals, shown, stores, stores_network, tuning
 
 if TYPE_CHECKING:
     from .base import HostFault
