@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sctune.check import Check, Look, Result, Unexamined, not_applicable
 from sctune.findings import Code, Finding, Risk, Severity, Subject, SubjectKind, evidence
-from sctune.lvm_view import FROM_DM, FROM_LVM, by_uuid, extend_command, pool_status, pool_status_of, subject_of, vg_of
+from sctune.lvm_view import FROM_DM, FROM_LVM, by_uuid, extend_command, free_extents, pool_status, pool_status_of, subject_of, vg_of
 from sctune.model.dm import PoolMode
 from sctune.model.units import KIB, MIB
 from sctune.records import dataclass
@@ -56,6 +56,7 @@ BROKEN = Code(
 )
 
 _METADATA_STEP = 64 * MIB
+_SPARE = "_pmspare"
 
 _HEALTH_MODES = {
     "out_of_data": PoolMode.OUT_OF_DATA_SPACE,
@@ -172,15 +173,13 @@ def _judge(pool: _Pool, look: Look, report: LvmReport) -> tuple[Finding, ...]:
 
 def _filling(pool: _Pool, look: Look, report: LvmReport, *, severity: Severity) -> Finding:
     level = look.config.thresholds.thin_pool_used
-    shares = (("data", pool.data, "--extents"), ("metadata", pool.metadata, "--poolmetadatasize"))
-    full = [(name, ratio, option) for name, ratio, option in shares if ratio is not None and ratio >= level.warning]
+    shares = (("data", pool.data), ("metadata", pool.metadata))
+    full = [(name, ratio) for name, ratio in shares if ratio is not None and ratio >= level.warning]
     settings = known(look.inventory.lvm_settings)
-    commands: list[str] = []
-    for name, _, _ in full:
-        commands.extend(_extend(pool, report, metadata=name == "metadata"))
+    names = {name for name, _ in full}
     return FILLING.found(
         pool.subject,
-        f"Thin pool {pool.name}: " + " and ".join(f"{name} {ratio:.0%} full" for name, ratio, _ in full),
+        f"Thin pool {pool.name}: " + " and ".join(f"{name} {ratio:.0%} full" for name, ratio in full),
         evidence(
             data_used_ratio=_rounded(pool.data),
             metadata_used_ratio=_rounded(pool.metadata),
@@ -189,31 +188,41 @@ def _filling(pool: _Pool, look: Look, report: LvmReport, *, severity: Severity) 
             source=pool.source,
         ),
         severity=severity,
-        commands=tuple(commands),
+        commands=_extend(pool, report, data="data" in names, metadata="metadata" in names),
     )
 
 
-def _extend(pool: _Pool, report: LvmReport, *, metadata: bool) -> tuple[str, ...]:
+def _extend(pool: _Pool, report: LvmReport, *, data: bool, metadata: bool) -> tuple[str, ...]:
+    """What makes the pool's data, its metadata or both larger, from the free extents of its VG, so that one leaves enough for the
+    other."""
     if pool.lv is None:
         return (f"dmsetup status {quote(pool.name)}    # not LVM's: extend it with the tool that made it",)
     name, vg = quote(pool.lv.full_name), quote(pool.lv.vg)
-    more = extend_command(report, pool.lv)
-    if more is None:
-        more_space = f"vgs {vg}    # no free extents: add a PV first: pvcreate DEVICE; vgextend {vg} DEVICE"
-        return (more_space, f"lvextend --poolmetadatasize +64M {name}" if metadata else f"lvextend --extents +50%LV {name}")
-    if not metadata:
-        return (more,)
-    # A small VG may not have as much left.
-    left = vg_of(report, pool.lv)
-    size = min(_METADATA_STEP, left.free if left is not None else _METADATA_STEP)
-    return (f"lvextend --poolmetadatasize +{f'{size // MIB}M' if size >= MIB else f'{size // KIB}K'} {name}",)
+    extent = max(1, getattr(vg_of(report, pool.lv), "extent_size", 1))
+    free = free_extents(report, pool.lv)
+    commands: list[str] = []
+    more = 0
+    if metadata:
+        # The spare, from which metadata are repaired, is extended with them (lvmthin(7), pmspare).
+        copies = 2 if any(lv.vg_uuid == pool.lv.vg_uuid and lv.name.endswith(_SPARE) for lv in report.internal) else 1
+        more = min(-(-_METADATA_STEP // extent), (free // 2 if data else free) // copies)
+        free -= more * copies
+    if data:
+        extend = extend_command(report, pool.lv, free=free)
+        commands.append(extend or f"lvextend --extents +50%LV {name}")
+    if metadata:
+        size = more * extent or _METADATA_STEP
+        commands.append(f"lvextend --poolmetadatasize +{f'{size // MIB}M' if size % MIB == 0 else f'{size // KIB}K'} {name}")
+    if (data and not free) or (metadata and not more):
+        commands.insert(0, f"vgs {vg}    # too few free extents: add a PV first: pvcreate DEVICE; vgextend {vg} DEVICE")
+    return tuple(commands)
 
 
 def _broken(pool: _Pool, report: LvmReport) -> Finding:
     repair = pool.needs_check or pool.mode in (PoolMode.RO, PoolMode.FAILED)
     words = "needs a check of its metadata" if pool.needs_check else f"is {_WORDS[pool.mode]}"
     if not repair or pool.lv is None:
-        commands = _extend(pool, report, metadata=False)
+        commands = _extend(pool, report, data=True, metadata=False)
     else:
         name = quote(pool.lv.full_name)
         users = [lv for lv in report.logical_volumes if lv.vg_uuid == pool.lv.vg_uuid and lv.pool == pool.lv.name]

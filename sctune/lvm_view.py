@@ -114,10 +114,11 @@ def free_extents(report: LvmReport, lv: LogicalVolume) -> int:
     return vg.free // vg.extent_size if vg is not None and vg.extent_size else 0
 
 
-def extend_command(report: LvmReport, lv: LogicalVolume, option: str = "--extents") -> str | None:
-    """The command that makes an LV up to half as large again from free extents of its VG, None where there are none."""
+def extend_command(report: LvmReport, lv: LogicalVolume, *, free: int | None = None) -> str | None:
+    """The command that makes an LV up to half as large again from `free` extents of its VG (all that are free there), None where
+    there are none."""
     vg = vg_of(report, lv)
-    free = free_extents(report, lv)
+    free = free_extents(report, lv) if free is None else free
     if vg is None or free == 0:
         return None
-    return f"lvextend {option} +{min(free, max(1, lv.size // vg.extent_size // 2))} {quote(lv.full_name)}"
+    return f"lvextend --extents +{min(free, max(1, lv.size // vg.extent_size // 2))} {quote(lv.full_name)}"

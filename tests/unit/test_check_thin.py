@@ -83,7 +83,37 @@ def test_filling_metadata_and_data_are_one_finding_with_both_extensions() -> Non
     )
     result = run(CHECK, made)
     assert [severity for _, severity, _ in codes(result)] == ["critical"]
-    assert result.findings[0].remedy.commands == ("lvextend --extents +100 vg/pool0", "lvextend --poolmetadatasize +64M vg/pool0")
+    assert result.findings[0].remedy.commands == ("lvextend --extents +84 vg/pool0", "lvextend --poolmetadatasize +64M vg/pool0")
+
+
+@pytest.mark.parametrize(
+    ("free", "spare", "expected"),
+    [
+        (100, False, (84, 16)),
+        (100, True, (68, 16)),
+        (20, False, (10, 10)),
+        (20, True, (10, 5)),
+        (2, False, (1, 1)),
+    ],
+)
+def test_of_two_extensions_the_first_leaves_enough_for_the_second(free: int, spare: bool, expected: tuple[int, int]) -> None:
+    spares = (lv("lvol0_pmspare", attr="ewi-------"),) if spare else ()
+    made = inventory(
+        lvm=report(POOL, THIN, vgs=(vg(free=free * 4 * MIB),), internal=spares),
+        dm=(dm(POOL, pool(850, 960), layer="-tpool", kind="thin-pool"),),
+    )
+    data, metadata = run(CHECK, made).findings[0].remedy.commands
+    assert data == f"lvextend --extents +{expected[0]} vg/pool0"
+    assert metadata == f"lvextend --poolmetadatasize +{expected[1] * 4}M vg/pool0"
+    assert expected[0] + expected[1] * (2 if spare else 1) <= free
+
+
+def test_one_free_extent_is_too_few_for_both() -> None:
+    made = inventory(
+        lvm=report(POOL, THIN, vgs=(vg(free=4 * MIB),)), dm=(dm(POOL, pool(850, 960), layer="-tpool", kind="thin-pool"),)
+    )
+    commands = run(CHECK, made).findings[0].remedy.commands
+    assert commands[0].startswith("vgs vg    # too few free extents")
 
 
 def test_metadata_grow_by_no_more_than_the_vg_has_left() -> None:
