@@ -53,6 +53,7 @@ from others (counts, paths, /dev/mapper names) is worked out in lvm_json."""
 
 _USABLE = (0, 5)
 """ECMD_PROCESSED, and ECMD_FAILED: a report of everything but what could not be read."""
+_NO_SUCH_COMMAND = 2
 _PARSING_FAILED = 3
 _UUID = 32
 _WHAT = "lvm fullreport"
@@ -61,13 +62,15 @@ _WHAT = "lvm fullreport"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
     """What decides how LVM is asked. `accept` are the patterns of `setting` (filter or global_filter), None for the host's own
-    view. `own_devices_file` leaves the host's devices file in force. `device_mapper`: the kernel has it loaded."""
+    view. `own_devices_file` leaves the host's devices file in force. `device_mapper`: the kernel has it loaded. `must`: a device
+    has to be left out, so that the list counts more than the host's own filters."""
 
     accept: tuple[str, ...] | None
     setting: str = "global_filter"
     own_devices_file: bool = True
     device_mapper: bool = True
     nolocking: bool = True
+    must: bool = False
 
     def argv(self) -> tuple[str, ...]:
         """The command line."""
@@ -101,7 +104,7 @@ class Question:
 class _Answer:
     tables: lvm_json.Tables
     messages: lvm_messages.Messages
-    completed: Completed
+    seconds: float
     question: Question
 
 
@@ -166,14 +169,19 @@ def _question(
         must = bool(left_out)
     dm_loaded = not isinstance(host.read(_DM_LOADED), Unavailable)
     devices_file = not isinstance(host.stat(_DEVICES_FILE), Unavailable)
-    own = own_filters("\n".join(text for path in _CONFIGURATION if isinstance(text := host.read(path), str)))
+    own = own_filters(_configured(host))
     setting = "filter" if own == {"global_filter"} else "global_filter"
     if not must and (devices_file or len(own) > 1):
         accept = None
-    question = Question(accept=accept, setting=setting, own_devices_file=not (must and devices_file), device_mapper=dm_loaded)
+    own_devices = not (must and devices_file)
+    question = Question(accept=accept, setting=setting, own_devices_file=own_devices, device_mapper=dm_loaded, must=must)
     if len(question.configuration()) > _LONGEST_STRING and not isinstance(block, Unavailable):
         return replace(question, accept=lvm_accept.patterns(block, left_out, everything=True))
     return question
+
+
+def _configured(host: Host) -> str:
+    return "\n".join(text for path in _CONFIGURATION if isinstance(text := host.read(path), str))
 
 
 def own_filters(configuration: str) -> frozenset[str]:
@@ -195,7 +203,24 @@ def _ask(host: Host, question: Question, timeout: float) -> _Answer | Unavailabl
     if isinstance(completed, Unavailable):
         # The command line is a page long; what was asked is this.
         return replace(completed, what=_WHAT)
+    if completed.status == _NO_SUCH_COMMAND:
+        return _ask_old(host, question, timeout)
     return _read(completed, question)
+
+
+def _ask_old(host: Host, question: Question, timeout: float) -> _Answer | Unavailable:
+    """The same of a version that has no such report."""
+    from sctune.probes import lvm_messages, lvm_old
+
+    own = own_filters(_configured(host))
+    filters = lvm_old.Filters(accept=question.accept, own=own, must=question.must)
+    answer = lvm_old.ask(host, filters, device_mapper=question.device_mapper, timeout=timeout)
+    if isinstance(answer, Unavailable):
+        return answer
+    messages = lvm_messages.parse(answer.stderr)
+    if answer.torn:
+        messages = replace(messages, torn=True)
+    return _Answer(tables=answer.tables, messages=messages, seconds=answer.seconds, question=question)
 
 
 def _read(completed: Completed, question: Question) -> _Answer | Unavailable:
@@ -213,7 +238,7 @@ def _read(completed: Completed, question: Question) -> _Answer | Unavailable:
         if completed.status != 0:
             return Unavailable(reason=Reason.FAILED, what=_WHAT, detail=complaint or f"exit status {completed.status}")
         return Unavailable(reason=Reason.MALFORMED, what=_WHAT, detail=str(error)[:200])
-    return _Answer(tables=tables, messages=lvm_messages.parse(completed.stderr), completed=completed, question=question)
+    return _Answer(tables=tables, messages=lvm_messages.parse(completed.stderr), seconds=completed.seconds, question=question)
 
 
 def _report(answer: _Answer, left_out: frozenset[str]) -> LvmReport:
@@ -226,7 +251,7 @@ def _report(answer: _Answer, left_out: frozenset[str]) -> LvmReport:
         logical_volumes=tables.logical_volumes,
         duplicates=messages.duplicates,
         warnings=messages.warnings,
-        seconds=answer.completed.seconds,
+        seconds=answer.seconds,
         internal=tables.internal,
         excluded=tuple(sorted(left_out)),
     )

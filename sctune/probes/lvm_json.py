@@ -13,7 +13,7 @@ from sctune.model.lvm import LogicalVolume, PhysicalVolume, VolumeGroup
 from sctune.records import dataclass, field
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 _ACTIVE = frozenset("asISmMcCdi")
 _SUSPENDED = frozenset("sSMC")
@@ -57,6 +57,11 @@ def parse(text: str) -> Tables:
     reports = document.get("report") if isinstance(document, dict) else None
     if not isinstance(reports, list):
         raise ValueError('no list "report" in it')
+    return from_reports(reports)
+
+
+def from_reports(reports: Iterable[object]) -> Tables:
+    """The records of the entries of one report. `ValueError` as for `parse`."""
     collected = _Collected()
     for report in reports:
         if not isinstance(report, dict):
@@ -136,7 +141,7 @@ class _PvsUnder:
 
 def _pv(row: dict[str, str], vg: str) -> PhysicalVolume:
     path, attr = row.get("pv_name", ""), row.get("pv_attr", "")
-    missing = attr[2:3] == "m" or path.startswith("[unknown")
+    missing = attr[2:3] == "m" or path.startswith(("[unknown", "unknown device"))
     return PhysicalVolume(
         uuid=row["pv_uuid"],
         path=path,

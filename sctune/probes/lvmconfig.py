@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 DEADLINE = 5.0
 ARGV = ("lvm", "lvmconfig", "--typeconfig", "full", "devices", "activation", "global")
+OLD_ARGV = ("lvm", "dumpconfig")
+"""Before 2.02.158 (--typeconfig) and 2.02.119 (lvmconfig): what lvm.conf sets, without the compiled-in defaults."""
+_NOT_KNOWN = (2, 3)
+"""No such command; Error during parsing of command line."""
 _WHAT = "lvm lvmconfig"
 _STRING = re.compile(r'"((?:[^"\\]|\\.)*)"')
 _SECTION = re.compile(r"([A-Za-z_][\w-]*)\s*\{$")
@@ -26,6 +30,8 @@ _SECTION = re.compile(r"([A-Za-z_][\w-]*)\s*\{$")
 def probe(host: Host) -> LvmSettings | Unavailable:
     """The settings. An ordinary user may ask too."""
     completed = host.run(ARGV, timeout=DEADLINE)
+    if not isinstance(completed, Unavailable) and completed.status in _NOT_KNOWN:
+        completed = host.run(OLD_ARGV, timeout=DEADLINE)
     if isinstance(completed, Unavailable):
         return completed
     try:
@@ -39,7 +45,8 @@ def probe(host: Host) -> LvmSettings | Unavailable:
 
 
 def parse(text: str) -> LvmSettings | None:
-    """The settings of a full configuration; None where there is no setting in it. What this version does not have is None.
+    """The settings of a full configuration; None where there is no setting in it. What this version does not have is None, and
+    with `dumpconfig` what lvm.conf does not set.
 
     `ValueError` where a value is not of the kind that lvm.conf(5) says.
     """

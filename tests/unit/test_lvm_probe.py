@@ -185,11 +185,6 @@ def test_a_timeout_keeps_the_processes_that_could_not_be_killed() -> None:
     ("completed", "reason", "detail"),
     [
         (answer("", status=5, stderr="  Failed to read it\n"), Reason.FAILED, "Failed to read it"),
-        (
-            answer("", status=2, stderr="  No such command 'fullreport'.\n"),
-            Reason.FAILED,
-            "exit status 2: No such command 'fullreport'.",
-        ),
         (answer("", status=5), Reason.FAILED, "exit status 5"),
         (answer("", status=-9), Reason.FAILED, "exit status -9"),
         (answer("", status=4, stderr="/dev/loop0: open failed: Permission denied"), Reason.DENIED, "Permission denied"),
