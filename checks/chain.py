@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sctune.check import Check, Look, Result, Unexamined, not_applicable
 from sctune.findings import Code, Finding, Risk, Severity, evidence
+from sctune.lvm_view import of_errors
 from sctune.unavailable import Reason, Unavailable, need
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ VOLUME_CHAIN_BROKEN = Code(
     severities=(Severity.CRITICAL,),
     title="A link of an exported volume's chain is missing",
     meaning="A target offers the volume to initiators, but one of the layers that should lie under it (backing file, loop device, "
-    "logical volume) is not there or cannot be matched to it. The evidence names the layer.",
+    "logical volume and its device) is not there or cannot be matched to it. The evidence names the layer.",
     why="Reads and writes of the guest that uses the volume fail or hang, or they reach something other than the volume's file, "
     "and the next detach, snapshot or restart makes the data unreachable.",
     thresholds="Any missing layer of an exported volume that a cloud made, seen in two looks half a second apart, and only where "
@@ -89,6 +90,8 @@ def missing_layer(chain: Chain, blind: dict[str, Unavailable]) -> tuple[str, str
             # LVM sees no LV because nothing shows it the PV: it is the loop device that has to be put back.
             return "loop device", f"{chain.file.path} is attached to no loop device"
         return "logical volume", f"no LV behind {chain.exports[0].lun.backing_path}"
+    if chain.dm is not None and of_errors(chain.dm) and "error" not in chain.lv.segment_types:
+        return "device", f"{chain.dm.kernel_name} ({chain.dm.name}) has a table of errors in place of {chain.lv.full_name}"
     if chain.backend.name != _ON_LOOPS or "loop" in blind or "lv" in blind:
         return None
     if not chain.loops:

@@ -192,7 +192,7 @@ def _duplicate(
             source=f"{_SOURCE}, its warnings",
         ),
         commands=("lsblk " + " ".join(quote(path) for path in duplicate.paths), *detach),
-        caused_by=_one_file_twice(loops, inventory),
+        caused_by=_one_file_twice(loops, inventory) or _in_a_volume(duplicate, inventory),
     )
 
 
@@ -202,6 +202,17 @@ def _spare(used: str, loops: tuple[LoopDevice, ...], inventory: Inventory) -> li
         return []
     block, mounts, chains = known(inventory.block) or (), known(inventory.mounts) or (), known(inventory.chains)
     return [loop for loop in loops if f"/dev/{loop.name}" != used and not users(loop, block=block, mounts=mounts, chains=chains)]
+
+
+def _in_a_volume(duplicate: DuplicatePv, inventory: Inventory) -> Cause | None:
+    """The finding LVM_SCANS_VOLUMES, where the PV is a guest's, seen on the LV, its snapshots and a session's disk."""
+    from sctune.volume_content import SCANNED, contents
+
+    seen = contents(inventory)
+    for path in duplicate.paths:
+        if (inside := seen.of_path(path)) is not None:
+            return Cause(code=SCANNED, subject=inside.subject)
+    return None
 
 
 def _one_file_twice(loops: tuple[LoopDevice, ...], inventory: Inventory) -> Cause | None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from sctune.model.loop import LoopState
     from sctune.model.lvm import LvmReport, LvmSettings
     from sctune.model.network import Network
+    from sctune.model.lvm import LvmArchive, LvmReport, LvmSettings
     from sctune.model.process import Processes
     from sctune.model.raid import MdArray
     from sctune.model.store import Mount, VolumeStore
@@ -172,6 +173,13 @@ class Inventory:
         return probe(self.host)
 
     @Part
+    def dm_lower(self) -> frozenset[tuple[int, int]] | Unavailable:
+        """Devices that device-mapper's tables name and that are gone, by (major, minor)."""
+        from sctune.probes.dm_lower import probe
+
+        return probe(self.host, dm=self.dm, block=self.devices)
+
+    @Part
     def lvm(self) -> LvmReport | Unavailable:
         """LVM's own view, from one read-only report."""
         from sctune.probes.lvm import probe
@@ -182,6 +190,20 @@ class Inventory:
     def lvm_settings(self) -> LvmSettings | Unavailable:
         """lvm.conf in force."""
         from sctune.probes.lvmconfig import probe
+
+        return probe(self.host)
+
+    @Part
+    def lvm_archive(self) -> LvmArchive | Unavailable:
+        """LVM's old metadata."""
+        from sctune.probes.lvm_archive import probe
+
+        return probe(self.host)
+
+    @Part
+    def lvmetad(self) -> bool | Unavailable:
+        """Whether lvmetad can be reached."""
+        from sctune.probes.lvmetad import probe
 
         return probe(self.host)
 

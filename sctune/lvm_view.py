@@ -103,6 +103,12 @@ def pool_status_of(device: DmDevice | None) -> ThinPoolStatus | None:
     return next((target.status for target in device.targets if isinstance(target.status, ThinPoolStatus)), None)
 
 
+def of_errors(device: DmDevice) -> bool:
+    """Whether all that the device has to give is errors: what `dmsetup wipe_table` and `dmsetup remove --force` leave behind."""
+    targets = known(device.targets)
+    return bool(targets) and all(target.kind == "error" for target in targets or ())
+
+
 def vg_of(report: LvmReport, lv: LogicalVolume) -> VolumeGroup | None:
     """The LV's VG, by uuid: two VGs may have one name."""
     return next((vg for vg in report.volume_groups if vg.uuid == lv.vg_uuid), None)

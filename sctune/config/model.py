@@ -36,6 +36,9 @@ class Thresholds:
     outage_survived_seconds: float = 30.0
     tgtadm_stuck_seconds: float = 10.0
     lvm_slow_seconds: Level = Level(warning=2.0, critical=10.0)
+    lvm_metadata_free: float = 0.20
+    lvm_archive_files: Level = Level(warning=2048, critical=8192)
+    lvm_archive_bytes: Level = Level(warning=32 * 1024 * 1024, critical=128 * 1024 * 1024)
     dirty_limit_low_bytes: int = 64 * 1024 * 1024
     dirty_limit_excessive_bytes: int = 16 * 1024 * 1024 * 1024
     scsi_command_timeout_seconds: float = 30.0

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 ROLES = ("storage-controller", "node-controller", "generic")
 """The words of model.report.Role."""
-FACTORS = frozenset({"store_overcommit", "snapshot_headroom"})
-"""Thresholds that are multiples, so may exceed 1."""
+FACTORS = frozenset({"store_overcommit", "snapshot_headroom", "lvm_archive_files"})
+"""Thresholds that are multiples or counts, so may exceed 1."""
 
 
 def read_config(reader: Reader, root: yaml.Node, files: tuple[str, ...]) -> Config:

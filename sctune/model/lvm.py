@@ -135,3 +135,15 @@ class LvmSettings:
     thin_pool_autoextend_percent: float | None
     monitoring: bool | None
     use_lvmetad: bool | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LvmArchive:
+    """The folder in which LVM keeps a copy of a VG's metadata for each change (lvm.conf(5), backup/archive_dir). `vgs` are
+    the names of the VGs that have copies, `oldest` is when the oldest was written (seconds since the epoch) or None."""
+
+    folder: str
+    files: int
+    size: int
+    vgs: tuple[str, ...]
+    oldest: float | None

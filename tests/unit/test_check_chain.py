@@ -13,6 +13,7 @@ from sctune.checks.chain import CHECKS, VOLUME_CHAIN_BROKEN
 from sctune.config.model import Config
 from sctune.doctor import diagnose
 from sctune.findings import Severity
+from sctune.model.dm import DmTarget
 from sctune.unavailable import CannotLook, Reason, Unavailable
 from tests.synthetic import name_of, storage_controller
 from tests.unit.chain_hosts import TIMEOUT, backed, device, euca, inventory, lv, pv, report, target
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 VOL = "vol-391D44BE"
 VG = f"euca-ebs-storage-vg-{VOL}"
 ORIGIN = lv(VG, f"euca-{VOL}", 1, "P1")
+ERRORS = (DmTarget(start=0, length=1 << 30, kind="error", status=None),)
 DENIED = Unavailable(reason=Reason.DENIED, what="lvm fullreport")
 
 
@@ -50,6 +52,7 @@ def test_a_whole_chain() -> None:
     [
         ("logical volume", {"lvm": report()}),
         ("logical volume", {"lvm": absent("lvm fullreport")}),
+        ("device", {"dm": (replace(device(ORIGIN), targets=ERRORS),)}),
         ("loop device", {"loops": loops()}),
         ("loop device", {"loops": loops(), "lvm": report()}),
         ("backing file", {"loops": loops(backed(1, VOL, backing=absent(VOL))), "stores": (store(),)}),

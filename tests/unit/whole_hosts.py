@@ -59,7 +59,9 @@ def whole(state: str) -> RecordedHost:
         name, _, value = line.partition(" = ")
         host.files["/proc/sys/" + name.replace(".", "/")] = value + "\n"
     host.table = process_table(state)
-    host.lvm = {"version": completed("lvm version", LVM_VERSION)}
+    # The settings are those of the same version elsewhere: nothing was set in the machine either.
+    settings = text(DATA / "lvm", "lvmconfig-2.03.16")
+    host.lvm = {"version": completed("lvm version", LVM_VERSION), "lvmconfig": completed("lvm lvmconfig", settings)}
     stderr = folder / "lvm-fullreport-readonly.stderr"
     host.lvm["fullreport"] = completed(
         "lvm fullreport", text(folder, "lvm-fullreport-readonly"), stderr.read_text() if stderr.exists() else ""

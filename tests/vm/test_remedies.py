@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 # Those whose commands mend; the remedies of others only look, or name what nobody can know from here.
 REMEDIED = frozenset(
     {
+        "archive-large",
+        "dm-leftover",
         "file-cut",
         "file-grown",
         "leaked-active",

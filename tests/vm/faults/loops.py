@@ -91,7 +91,6 @@ FAULTS = (
     ),
     VolumeFault(
         name="loop-gone",
-        # `dmsetup remove --force` leaves the same behind: a table of errors under an LV that tgtd holds open.
         breaks=lambda volume: [f"loop={volume.loop}", f"dmsetup wipe_table {dm_name(volume.lv)}", "losetup -d $loop"],
         expects=lambda volume: (Expected(code="VOLUME_CHAIN_BROKEN", severity="critical", subject=volume.name),),
         facts=lambda volume: [

@@ -62,7 +62,73 @@ def _pv_uuid(file: str) -> str:
     return f"blkid -p -s UUID -o value {file}"
 
 
+def _guest(volume: Volume) -> str:
+    return f"guest-{volume.number}"
+
+
+def _guest_vg(volume: Volume) -> list[str]:
+    """The volume's user makes a VG in it, and its LV is activated on this host."""
+    device = f"/dev/mapper/{dm_name(volume.lv)}"
+    alone = f'--config "devices{{scan_lvs=1 global_filter=[\\"a|^{device}$|\\",\\"r|.*|\\"]}}"'
+    return [
+        f"vgcreate -q {alone} {_guest(volume)} {device} >/dev/null",
+        f"lvcreate -q {alone} -Wn -n root -L 32M {_guest(volume)} >/dev/null",
+    ]
+
+
+def _many_tags(volume: Volume) -> list[str]:
+    """A VG whose description nearly fills the half of a small area that it may take."""
+    vg = f"lab-tags-{volume.number}"
+    alone = seeing("$loop0")
+    tags = " ".join(f"--addtag t{number}{'x' * 1000}" for number in range(25))
+    return [
+        *attach_files(vg, ("64M",)),
+        f"pvcreate -q {alone} --metadatasize 60k --dataalignment 64k $loop0 >/dev/null",
+        f"vgcreate -q {alone} {vg} $loop0 >/dev/null",
+        f"vgchange -q {alone} {tags} {vg} >/dev/null",
+    ]
+
+
+_ARCHIVE = "/etc/lvm/archive"
+
+
+def _fill_archive(_volume: Volume) -> list[str]:
+    """What is left of volumes that were deleted by removing their files."""
+    name = "euca-ebs-storage-vg-vol-4F00${n}"
+    return [
+        f"mkdir -p {_ARCHIVE}",
+        f"for n in $(seq 1000 3100); do : > {_ARCHIVE}/{name}_00000-123456789.vg; done",
+        f"touch -d '40 days ago' {_ARCHIVE}/euca-ebs-storage-vg-vol-4F00*.vg",
+    ]
+
+
 FAULTS = (
+    VolumeFault(
+        name="guest-pv",
+        breaks=_guest_vg,
+        expects=lambda volume: (Expected(code="LVM_SCANS_VOLUMES", severity="warning", subject=volume.name),),
+        facts=lambda volume: [
+            f"pvs --noheadings -o vg_name | grep -qw {_guest(volume)}",
+            f"test -b /dev/mapper/{dm_name(f'/dev/{_guest(volume)}/root')}",
+        ],
+    ),
+    VolumeFault(
+        name="metadata-low",
+        attached=False,
+        breaks=lambda volume: [*volume.rest(), *_many_tags(volume)],
+        expects=lambda volume: (Expected(code="LVM_METADATA_LOW", severity="warning", subject=f"lab-tags-{volume.number}"),),
+        facts=lambda volume: [
+            f"vgs --noheadings --units b --nosuffix -o vg_mda_free,vg_mda_size lab-tags-{volume.number} | "
+            "awk '{ exit !($1 * 10 < $2) }'"
+        ],
+    ),
+    VolumeFault(
+        name="archive-large",
+        attached=False,
+        breaks=lambda volume: [*volume.rest(), *_fill_archive(volume)],
+        expects=lambda _volume: (Expected(code="LVM_ARCHIVE_LARGE", severity="warning", subject="backup/archive_dir"),),
+        facts=lambda _volume: [f"test $(ls {_ARCHIVE} | wc -l) -gt 2048"],
+    ),
     VolumeFault(
         name="lv-suspended",
         breaks=lambda volume: [f"dmsetup suspend {dm_name(volume.lv)}"],

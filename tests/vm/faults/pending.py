@@ -5,7 +5,6 @@ The table only ever shrinks: a code that some check declares is refused here (te
 from __future__ import annotations
 
 PENDING: dict[str, str] = {
-    "DM_LEFTOVER": "an LV's device that was left behind when what lay under it went",
     "LVM_SNAPSHOT_LEFTOVER": "a COW snapshot with no copy running",
     "SNAPSHOT_COW_ORPHANED": "a COW file that no snapshot uses",
     "SNAPSHOT_TRUNCATED": "a snapshot's file smaller than the volume, with no copy running",

@@ -34,11 +34,24 @@ def _copied(one: Snapshot) -> list[str]:
     return [*one.copy(), slow]
 
 
-def _two(volume: Volume) -> list[str]:
+def _several(volume: Volume, count: int) -> list[str]:
+    """So many snapshots at once, each with its copy."""
     first = snapshot(volume)
-    # Another id, and another COW file.
-    second = replace(first, name=f"snap-{0x63A10000 + volume.number:08X}", suffix=first.suffix[::-1])
-    return [line for one in (first, second) for line in (*one.create(), *_copied(one))]
+    # Each has an id and a COW file of its own.
+    others = [
+        replace(
+            first,
+            name=f"snap-{0x63A10000 + (number << 8) + volume.number:08X}",
+            suffix=first.suffix[number:] + first.suffix[:number],
+        )
+        for number in range(1, count)
+    ]
+    return [line for one in (first, *others) for line in (*one.create(), *_copied(one))]
+
+
+def _count(volume: Volume) -> str:
+    """How many COW stores the volume's VG has."""
+    return f"$(dmsetup ls | grep -c '^{dm_name(volume.lv).rpartition('-euca')[0]}.*-cow')"
 
 
 def _expect(code: str, severity: str, subject: str) -> tuple[Expected, ...]:
@@ -74,9 +87,15 @@ FAULTS = (
     ),
     VolumeFault(
         name="snapshots-two",
-        breaks=_two,
+        breaks=lambda volume: _several(volume, 2),
         expects=lambda volume: _expect("LVM_SNAPSHOTS_MULTIPLE", "warning", volume.name),
-        facts=lambda volume: [f"test $(dmsetup ls | grep -c '^{dm_name(volume.lv).rpartition('-euca')[0]}.*-cow') = 2"],
+        facts=lambda volume: [f"test {_count(volume)} = 2"],
+    ),
+    VolumeFault(
+        name="snapshots-four",
+        breaks=lambda volume: _several(volume, 4),
+        expects=lambda volume: _expect("LVM_SNAPSHOTS_MULTIPLE", "critical", volume.name),
+        facts=lambda volume: [f"test {_count(volume)} = 4"],
     ),
     VolumeFault(
         name="snapshot-leftover",

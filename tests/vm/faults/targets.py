@@ -110,6 +110,17 @@ FAULTS = (
         facts=lambda volume: [f"! test -e $({_target(volume)} | sed -n 's|.*path: /dev/sd|/dev/sd|p')"],
     ),
     VolumeFault(
+        name="lun-lv-forced",
+        # dmsetup cannot remove what tgtd holds open: it puts a table of errors into it and then gives up.
+        breaks=lambda volume: [f"! dmsetup remove --force {dm_name(volume.lv)} 2>/dev/null"],
+        expects=lambda volume: (Expected(code="VOLUME_CHAIN_BROKEN", severity="critical", subject=volume.name),),
+        facts=lambda volume: [
+            f"test -b {volume.loop}",
+            f"dmsetup table {dm_name(volume.lv)} | grep -q ' error'",
+            f"{_target(volume)} | grep -q {volume.lv}$",
+        ],
+    ),
+    VolumeFault(
         name="aio-over-buffered-loop",
         attached=False,
         breaks=lambda volume: replace(volume.export(), bstype="aio").lines(),

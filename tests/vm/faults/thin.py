@@ -74,8 +74,8 @@ def _out_of_space(volume: Volume) -> list[str]:
     ]
 
 
-def _read_only(volume: Volume) -> list[str]:
-    """The pool cannot write its metadata while one block is written: it turns read-only and asks for a check."""
+def _lose_metadata(volume: Volume, flakey: str) -> list[str]:
+    """One block is written while the device under the pool's metadata fails, as dm-flakey is told to."""
     tmeta = _layer(volume, "_tmeta")
 
     def reload(table: str) -> str:
@@ -84,10 +84,20 @@ def _read_only(volume: Volume) -> list[str]:
     return [
         *_make(volume, written_mib=1),
         f"table=$(dmsetup table {tmeta})",
-        reload("$(echo \"$table\" | sed 's/ linear / flakey /') 0 3600 1 error_writes"),
+        reload(f"$(echo \"$table\" | sed 's/ linear / flakey /') 0 3600{flakey}"),
         f"! dd if=/dev/zero of={_thin_lv(volume)} bs=1M count=1 seek=8 oflag=direct conv=fsync 2>/dev/null",
         reload("$table"),
     ]
+
+
+def _read_only(volume: Volume) -> list[str]:
+    """The pool cannot write its metadata: it turns read-only and asks for a check."""
+    return _lose_metadata(volume, " 1 error_writes")
+
+
+def _failed(volume: Volume) -> list[str]:
+    """It can neither write nor read them: it cannot even go back to the last ones that were written."""
+    return _lose_metadata(volume, "")
 
 
 def _fill_metadata(volume: Volume) -> list[str]:
@@ -107,7 +117,20 @@ def _status(volume: Volume, pattern: str) -> str:
     return f"dmsetup status {_layer(volume, '-tpool')} | grep -Eq '{pattern}'"
 
 
+def _promised(volume: Volume) -> tuple[Expected, ...]:
+    return (
+        Expected(code="LVM_THIN_OVERPROVISIONED", severity="info", subject=_pool(volume)),
+        Expected(code="LVM_AUTOEXTEND_OFF", severity="info", subject="activation/thin_pool_autoextend_threshold"),
+    )
+
+
 FAULTS = (
+    VolumeFault(
+        name="thin-promises",
+        breaks=lambda volume: _make(volume, written_mib=8),
+        expects=_promised,
+        facts=lambda volume: [_status(volume, " 128/512 .* rw ")],
+    ),
     VolumeFault(
         name="thin-filling",
         breaks=lambda volume: _make(volume, written_mib=_POOL_MIB * 85 // 100),
@@ -139,5 +162,11 @@ FAULTS = (
         breaks=_read_only,
         expects=_broken,
         facts=lambda volume: [_status(volume, " ro .*needs_check")],
+    ),
+    VolumeFault(
+        name="thin-failed",
+        breaks=_failed,
+        expects=_broken,
+        facts=lambda volume: [_status(volume, " thin-pool Fail$")],
     ),
 )
