@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from sctune.model.lvm import LogicalVolume, LvmReport
 
 _MANY = 3
+_CHUNK = 4096
+_EXCEPTIONS = 256  # in a chunk: 16 bytes each (Linux drivers/md/dm-snap-persistent.c, struct disk_exception)
 
 FILLING = Code(
     code="LVM_SNAPSHOT_FILLING",
@@ -28,6 +30,7 @@ FILLING = Code(
     "copy that is being read from it breaks off or, worse, was read in part before. The origin itself is not harmed.",
     thresholds="Used / size of the COW store, as device-mapper counts it, metadata included (LVM's Data% where that cannot be "
     "had): warning from thresholds.snapshot_used.warning (80 %), critical from thresholds.snapshot_used.critical (95 %). "
+    "A store that takes all of its origin and the tables for that cannot overflow and is not judged. "
     "A snapshot that is being merged into its origin empties and is not judged; an inactive one takes no writes.",
     see=("lvs -o lv_full_name,origin,lv_size,snap_percent", "dmsetup status --target snapshot    # used/size metadata, in sectors"),
     remedy="Make the COW store larger while the snapshot is still valid, or end what it is for: let the copy finish and remove "
@@ -83,12 +86,22 @@ def _run(look: Look) -> Result:
         if view.state not in (None, SnapshotState.ACTIVE):
             findings.append(_invalid(view, inventory))
         elif view.fill is not None:
-            if not view.merging:
+            origin = by_name.get((lv.vg_uuid, lv.origin))
+            if not view.merging and not (origin and cannot_overflow(view.fill, origin.size)):
                 findings.extend(_filling(view.lv, view.fill, look, report))
         elif lv.active and not view.merging:
             unexamined.append(_not_told(lv, dm))
     findings.extend(_multiple(snapshots, by_name, inventory))
     return Result(examined=len(snapshots) - len(unexamined), findings=tuple(findings), unexamined=tuple(unexamined))
+
+
+def cannot_overflow(fill: Fill, origin: int) -> bool:
+    """Whether a COW store holds its whole origin and the tables of that: a header, and a chunk of table for each 256 chunks (of
+    4 KiB; larger ones need less). `lvcreate -l 100%ORIGIN` makes it so. One of the origin's size alone, as Eucalyptus' DAS makes
+    it, does overflow when more than 99.6 % of the origin is overwritten (tried)."""
+    chunks = -(-origin // _CHUNK)
+    needed = (chunks + -(-chunks // _EXCEPTIONS) + 1) * _CHUNK
+    return fill.total is not None and fill.total >= needed
 
 
 def _not_told(lv: LogicalVolume, dm: object) -> Unexamined:

@@ -15,7 +15,7 @@ from sctune.records import dataclass, field
 from sctune.unavailable import known
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from sctune.backends.base import Backend, LvName
     from sctune.inventory import Inventory
@@ -33,7 +33,8 @@ def join(inventory: Inventory) -> Chains:
     """Every volume's chain, from whatever could be read: LVs first, then loop devices, files and targets that no LV explains."""
     joiner = _Joiner(inventory)
     lvs = joiner.index.lvs
-    for lv in lvs:
+    # Of two VGs of one name the active one has what is known by that name.
+    for lv in sorted(lvs, key=lambda lv: not lv.active) if joiner.namesakes else lvs:
         # LVM shows a pool's hidden parts in brackets; they are nobody's volume.
         if not lv.is_snapshot and not lv.name.startswith("["):
             joiner.add_lv(lv)
@@ -71,6 +72,7 @@ class _Joiner:
         self.inventory = inventory
         self.index: Index = index(inventory)
         self.backends = candidates(configured=inventory.config.backend, cloud=known(inventory.cloud), lvs=self.index.lvs)
+        self.namesakes = _namesakes(self.index.lvs)
         self.drafts: dict[tuple[SubjectKind, str], _Draft] = {}
         self.by_loop: dict[str, _Draft] = {}
         self.by_lv: dict[str, _Draft] = {}
@@ -93,6 +95,10 @@ class _Joiner:
             if name.ours:
                 return backend, name
         return GENERIC, GENERIC.lv_name(vg, lv, tags)
+
+    def lasting_name(self, lv: LogicalVolume) -> str:
+        """VG/LV, with the VG's uuid where another VG has its name."""
+        return f"{lv.full_name} (VG {lv.vg_uuid})" if lv.vg in self.namesakes else lv.full_name
 
     def read_file(self, path: str, *roles: FileRole) -> tuple[Backend, str] | None:
         """The volume that a backing file's name tells, where it has one of these roles."""
@@ -125,8 +131,8 @@ class _Joiner:
             draft = self.volume(backend, name.volume)
         elif name.ours:
             draft = self.volume_on(loops)  # random names: only the loop device tells
-        if draft is None:
-            draft = self.draft(SubjectKind.LV, lv.full_name, backend, ours=name.ours)
+        if draft is None or (draft.lv is not None and draft.lv.vg_uuid != lv.vg_uuid and lv.vg in self.namesakes):
+            draft = self.draft(SubjectKind.LV, self.lasting_name(lv), backend, ours=name.ours)
         draft.lv = draft.lv or lv
         self.by_lv[lv.uuid] = draft
         self.origins[lv.vg_uuid, lv.name] = draft
@@ -136,7 +142,7 @@ class _Joiner:
     def add_snapshot(self, lv: LogicalVolume) -> None:
         """Hangs a COW snapshot on its origin's chain. Its COW store's loops belong to the chain but are not under the origin."""
         _, name = self.read_lv(lv.vg, lv.name, lv.tags)
-        kind, told = (SubjectKind.SNAPSHOT, name.snapshot) if name.snapshot else (SubjectKind.LV, lv.full_name)
+        kind, told = (SubjectKind.SNAPSHOT, name.snapshot) if name.snapshot else (SubjectKind.LV, self.lasting_name(lv))
         subject = Subject(kind=kind, id=told)
         self.snapshot_subjects[lv.uuid] = subject
         origin = self.origins.get((lv.vg_uuid, lv.origin))
@@ -258,6 +264,12 @@ class _Joiner:
             disks=local,
             copies=_copies_of(draft, copies) if copies else (),
         )
+
+
+def _namesakes(lvs: Iterable[LogicalVolume]) -> frozenset[str]:
+    """The names that several VGs have."""
+    first: dict[str, str] = {}
+    return frozenset(lv.vg for lv in lvs if first.setdefault(lv.vg, lv.vg_uuid) != lv.vg_uuid)
 
 
 def _leads_away(session: IscsiSession) -> bool:

@@ -126,7 +126,8 @@ def index(inventory: Inventory) -> Index:
     by_device = {loop.device: loop for loop in loops}
     return Index(
         lvs=lvs,
-        lv_by_path={path: lv for lv in lvs for path in (lv.path, lv.dm_path) if path},
+        # Of two VGs of one name only one can be active, and the paths are its own.
+        lv_by_path={path: lv for lv in sorted(lvs, key=lambda lv: lv.active) for path in (lv.path, lv.dm_path) if path},
         lv_by_device={lv.device: lv for lv in lvs if lv.device is not None},
         pv_by_uuid={pv.uuid: pv for pv in (report.physical_volumes if report else ()) if not pv.duplicate},
         loop_of_pv={

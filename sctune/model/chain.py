@@ -108,7 +108,8 @@ class Chains:
         if lv.uuid in self.snapshot_subjects:
             return self.snapshot_subjects[lv.uuid]
         chain = self.by_lv.get(lv.uuid)
-        if chain is not None and chain.ours:
+        # An LV that is nobody's volume has a chain of its own, which is called after it.
+        if chain is not None and (chain.ours or chain.subject.kind is SubjectKind.LV):
             return chain.subject
         return Subject(kind=SubjectKind.LV, id=lv.full_name)
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from sctune.model.loop import LoopState
     from sctune.model.store import Mount
 
+_MOST_STEPS = 200  # of a path with links in it: the kernel gives up after 40 links
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Folder:
@@ -118,6 +120,7 @@ def _look(host: Host, folder: _Folder, mounts: tuple[Mount, ...], declared: tupl
         hangs = isinstance(entries, Unavailable) and entries.reason is Reason.TIMEOUT
         space = entries if isinstance(entries, Unavailable) and hangs else host.space(folder.path)
     driver_options, errors = _driver_words(host, mount)
+    wanted = max((p for p in declared if _is_under(folder.real, p)), key=len, default=None)
     return VolumeStore(
         path=folder.path,
         origin=folder.origin,
@@ -127,7 +130,7 @@ def _look(host: Host, folder: _Folder, mounts: tuple[Mount, ...], declared: tupl
         unlooked=unlooked,
         driver_options=driver_options,
         errors=errors,
-        declared_mount=max((p for p in declared if _is_under(folder.real, p)), key=len, default=None),
+        declared_mount=wanted if wanted is None else _as_mounted(host, wanted, mounts),
     )
 
 
@@ -196,6 +199,37 @@ def parse_fstab(text: str) -> tuple[str, ...]:
         if "noauto" not in options and fields[2] != "swap":
             points.append(normalise(unescape(fields[1])))
     return tuple(points)
+
+
+def _as_mounted(host: Host, point: str, mounts: Iterable[Mount]) -> str:
+    """The mount point as the mount table calls it: mount(8) follows symbolic links, fstab may be written with them. Links are read
+    only where nothing is mounted at the point as it is written: on a dead mount even that could hang."""
+    points = {mount.point for mount in mounts}
+    if point in points:
+        return point
+    real = _resolved(host, point)
+    return real if real in points else point
+
+
+def _resolved(host: Host, path: str) -> str:
+    """The path without symbolic links; as it is where they lead nowhere."""
+    found = "/"
+    pending = [part for part in path.split("/") if part]
+    for _ in range(_MOST_STEPS):
+        if not pending:
+            return found
+        part = pending.pop(0)
+        if part in (".", ".."):
+            found = os.path.dirname(found) if part == ".." else found
+            continue
+        here = f"{found.rstrip('/')}/{part}"
+        link = host.readlink(here)
+        if isinstance(link, Unavailable) or not link:
+            found = here
+        else:
+            found = "/" if link.startswith("/") else found
+            pending = [*(piece for piece in link.split("/") if piece), *pending]
+    return path
 
 
 def _is_under(path: str, point: str) -> bool:

@@ -375,3 +375,17 @@ def test_nothing_answers() -> None:
 )
 def test_one_spelling_of_a_path(path: str, same: str) -> None:
     assert normal(path) == same
+
+
+def test_two_vgs_of_one_name_share_no_chain() -> None:
+    """As LVM reports them: "VG name twin is used by VGs ..."; only one of them can be active."""
+    first = lv("twin", "root", 1, "P1", vg_uuid="H0k5Tn", active=False, attr="-wi-------", device=None)
+    second = lv("twin", "root", 2, "P2", vg_uuid="I6OHi3")
+    one, other = backed(1, "a"), backed(2, "b")
+    found = chains(lvm=report(first, second, pv("P1", 1, "twin"), pv("P2", 2, "twin")), loops=loops(one, other))
+    assert {chain.id: (chain.lv, chain.loops) for chain in found.chains} == {
+        "twin/root (VG H0k5Tn)": (first, (one,)),
+        "twin/root (VG I6OHi3)": (second, (other,)),
+    }
+    assert found.subject_of_lv(first) != found.subject_of_lv(second)
+    assert chains(target(1, "/dev/twin/root"), lvm=report(second, first)).by_export[f"{IQN}1", 1].lv == second

@@ -6,7 +6,7 @@ import pytest
 
 from sctune.checks.snapshots import CHECKS
 from sctune.host.base import Process
-from sctune.model.dm import SnapshotState
+from sctune.model.dm import SnapshotState, SnapshotStatus
 from sctune.model.loop import LoopState
 from sctune.model.process import Copy, CopyTool, Processes
 from sctune.unavailable import CannotLook, Reason, Unavailable
@@ -162,3 +162,13 @@ def test_sizes_are_bytes() -> None:
     snap = snapshot("snap")
     facts = dict(run(CHECK, inventory(lvm=report(ROOT, snap), dm=(dm(snap, used(0.9)),))).findings[0].evidence)
     assert (facts["used"], facts["size"]) == (900 * MIB, 1000 * MIB)
+
+
+@pytest.mark.parametrize(("store", "expected"), [(64, ["critical"]), (68, [])])
+def test_a_store_that_holds_its_whole_origin_cannot_overflow(store: int, expected: list[str]) -> None:
+    """As made by `lvcreate -s -L 64M` and `-l 100%ORIGIN` of an LV of 64 MiB in the virtual machine, all of it overwritten then:
+    the first became Invalid, the second stayed at 131600/139264 sectors."""
+    full = SnapshotStatus(state=SnapshotState.ACTIVE, used=store * MIB * 97 // 100, total=store * MIB, metadata=4096)
+    made = inventory(lvm=report(lv("root", attr="owi-aos---", size=64 * MIB), snapshot("snap")), dm=(dm(snapshot("snap"), full),))
+    result = run(CHECK, made)
+    assert ([severity for _, severity, _ in codes(result)], result.examined) == (expected, 1)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -185,6 +186,22 @@ def test_the_mount_that_fstab_declares() -> None:
     host.files["/etc/fstab"] = "/dev/sda1 / ext4 defaults 0 1\n/dev/vdb /var/lib/eucalyptus ext4 defaults 0 2\n"
     (found,) = stores(host, cloud=CLOUD)
     assert found.declared_mount == "/var/lib/eucalyptus"
+
+
+@pytest.mark.parametrize(
+    ("links", "mounted", "expected"),
+    [
+        ({"/var/lib/eucalyptus": "/data/euca"}, "/data/euca", "/data/euca"),
+        ({"/var/lib/eucalyptus": "../../data/euca", "/data": "disk1"}, "/disk1/euca", "/disk1/euca"),
+        ({"/var/lib/eucalyptus": "/data/euca"}, "/elsewhere", "/var/lib/eucalyptus"),
+        ({"/var/lib/eucalyptus": "/var/lib/eucalyptus"}, "/elsewhere", "/var/lib/eucalyptus"),
+    ],
+)
+def test_a_mount_point_in_fstab_may_be_a_symbolic_link(links: dict[str, str], mounted: str, expected: str) -> None:
+    host = FakeHost(stats={STORE: folder()}, folders={STORE: ()}, spaces={STORE: space()}, links=links)
+    host.files["/etc/fstab"] = "/dev/vdb /var/lib/eucalyptus ext4 defaults 0 2\n"
+    (found,) = stores(host, cloud=CLOUD, mounts=(mount(mounted),))
+    assert found.declared_mount == expected
 
 
 def test_fstab() -> None:
