@@ -10,8 +10,9 @@ import re
 from typing import TYPE_CHECKING
 
 from sctune.backends.base import FileRole
+from sctune.backends.eucalyptus import LVM_HEADER_LENGTH
 from sctune.config.model import Quotas
-from sctune.model.units import GIB, MIB
+from sctune.model.units import GIB
 from sctune.records import dataclass
 from sctune.unavailable import Reason, Unavailable
 
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
     from sctune.model.chain import Chain, Chains
     from sctune.model.cloud import Cloud
     from sctune.model.store import StoreFile, VolumeStore
-
-LVM_HEADER = 4 * MIB
-"""What the overlay adds to each file for LVM's own metadata (OverlayManager.LVM_HEADER_LENGTH)."""
 
 TOTAL = "maxtotalvolumesizeingb"
 VOLUME = "maxvolumesizeingb"
@@ -111,7 +109,7 @@ def logical_size(chain: Chain) -> int | None:
     if chain.backend.name == "eucalyptus-overlay":
         length = chain.file.apparent if chain.file is not None else (chain.loops[0].size if chain.loops else None)
         if length is not None:
-            return max(1, (length - LVM_HEADER + GIB // 2) // GIB) * GIB
+            return max(1, (length - LVM_HEADER_LENGTH + GIB // 2) // GIB) * GIB
     if chain.lv is not None:
         return chain.lv.size
     return chain.file.apparent if chain.file is not None else None

@@ -36,6 +36,26 @@ class LvName:
     is_snapshot: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileSizes:
+    """How long a system's files are, in bytes. A volume's and a finished snapshot's size is a multiple of `unit`. A volume's file
+    has `volume_extra` more than the volume; None where volumes are no files."""
+
+    unit: int
+    volume_extra: int | None
+
+    def fits_volume(self, length: int) -> bool:
+        """Whether the file of a volume can have that length; True where nothing is known of it."""
+        if self.volume_extra is None:
+            return True
+        size = length - self.volume_extra
+        return size > 0 and size % self.unit == 0
+
+    def fits_snapshot(self, length: int) -> bool:
+        """Whether the file of a finished snapshot can have that length."""
+        return length > 0 and length % self.unit == 0
+
+
 class Backend(Protocol):
     """How one system builds its volumes."""
 
@@ -62,6 +82,21 @@ class Backend(Protocol):
     @property
     def persists_targets(self) -> bool:
         """Whether its targets survive a restart of the target daemon by themselves."""
+        ...
+
+    @property
+    def file_sizes(self) -> FileSizes | None:
+        """How long its files are; None where any length is normal."""
+        ...
+
+    @property
+    def snapshots_pass(self) -> bool:
+        """Whether a COW snapshot normally exists only while it is being copied to a file."""
+        ...
+
+    @property
+    def copies_at_once(self) -> int | None:
+        """How many copies (dd, gunzip, tar) the system runs at a time, unless it was told otherwise; None: any number."""
         ...
 
     def file_name(self, name: str) -> FileName:

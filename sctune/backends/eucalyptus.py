@@ -8,11 +8,20 @@ from __future__ import annotations
 
 import re
 
-from sctune.backends.base import FileName, FileRole, LvName
+from sctune.backends.base import FileName, FileRole, FileSizes, LvName
+from sctune.model.units import GIB, MIB
 from sctune.records import dataclass
 
 MAX_LOOP_DEVICES = 256
 """OverlayManager.MAX_LOOP_DEVICES, and the number of nodes create-loop-devices makes (CREATE_SC_LOOP_DEVICES)."""
+
+LVM_HEADER_LENGTH = 4 * MIB
+"""OverlayManager.LVM_HEADER_LENGTH: what the file of a volume has more than the volume, for the PV's label and metadata."""
+
+_OVERLAY_SIZES = FileSizes(unit=GIB, volume_extra=LVM_HEADER_LENGTH)
+# Volumes are LVs of whole GiB; a snapshot is copied to a file as on an overlay host.
+_DAS_SIZES = FileSizes(unit=GIB, volume_extra=None)
+_RESTRICTED_OPERATIONS = 2  # SystemUtil.java: system.exec.max_restricted_concurrent_ops
 
 _ID = r"(?:[0-9A-Fa-f]{8}|[0-9A-Fa-f]{17})"
 _VOLUME = re.compile(rf"(vol-{_ID})\Z")
@@ -54,6 +63,16 @@ class _Eucalyptus:
         """Targets are made by bare tgtadm and exported again only when the storage controller itself starts."""
         return False
 
+    @property
+    def snapshots_pass(self) -> bool:
+        """createSnapshot removes the COW snapshot, and what its store lies on, as soon as its copy has ended; all versions do."""
+        return True
+
+    @property
+    def copies_at_once(self) -> int | None:
+        """3.3 and later: two, and every other waits for one of them to end, its COW snapshot already made."""
+        return _RESTRICTED_OPERATIONS if self.era == ERA_33 else None
+
     def file_name(self, name: str) -> FileName:
         """A name in the volumes folder; of DAS only finished or growing snapshots lie there."""
         return read_file_name(name)
@@ -81,6 +100,11 @@ class EucalyptusOverlay(_Eucalyptus):
     def loops_at_rest(self) -> bool:
         """Up to 3.1 every volume keeps its loop device; from 3.2 on only while exported or copied."""
         return self.era in (ERA_31, ERA_OLD)
+
+    @property
+    def file_sizes(self) -> FileSizes | None:
+        """Volumes N GiB + 4 MiB, snapshots N GiB; the same in all versions (2.0 to 4.4)."""
+        return _OVERLAY_SIZES
 
     def lv_name(self, vg: str, lv: str, tags: tuple[str, ...]) -> LvName:
         """3.3+ names carry the id; before, names are random and only the loop device tells the volume."""
@@ -111,6 +135,11 @@ class EucalyptusDas(_Eucalyptus):
     def loops_at_rest(self) -> bool:
         """It uses none."""
         return False
+
+    @property
+    def file_sizes(self) -> FileSizes | None:
+        """Snapshots N GiB; volumes are no files."""
+        return _DAS_SIZES
 
     def lv_name(self, vg: str, lv: str, tags: tuple[str, ...]) -> LvName:
         """3.3+: euca-vol-…, with the id as a tag. Before: lv-…, and nothing on the host tells the volume."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sctune.backends.base import FileName, FileRole, LvName
+from sctune.backends.base import FileName, FileRole, FileSizes, LvName
 from sctune.records import dataclass
 
 
@@ -31,6 +31,21 @@ class Generic:
     def persists_targets(self) -> bool:
         """targets.conf is how a plain tgt host keeps its targets."""
         return True
+
+    @property
+    def file_sizes(self) -> FileSizes | None:
+        """A file is as long as somebody made it."""
+        return None
+
+    @property
+    def snapshots_pass(self) -> bool:
+        """An operator may keep a snapshot as long as he likes."""
+        return False
+
+    @property
+    def copies_at_once(self) -> int | None:
+        """Nobody counts them."""
+        return None
 
     def file_name(self, name: str) -> FileName:
         """Any file may be anything."""

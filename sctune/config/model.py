@@ -32,6 +32,7 @@ class Thresholds:
     snapshot_headroom: float = 1.5
     snapshot_used: Level = Level(warning=0.80, critical=0.95)
     thin_pool_used: Level = Level(warning=0.80, critical=0.95)
+    file_settled_seconds: float = 600.0
     suspended_seconds: float = 10.0
     outage_survived_seconds: float = 30.0
     tgtadm_stuck_seconds: float = 10.0

@@ -6,8 +6,6 @@ A finding that names the expected one as its cause (`caused_by`) needs no line h
 from __future__ import annotations
 
 IMPLIED: dict[str, frozenset[str]] = {
-    # Nobody copies a snapshot that has overflowed.
-    "LVM_SNAPSHOT_INVALID": frozenset({"LVM_SNAPSHOT_LEFTOVER"}),
     # What keeps a volume's VG visible without the volume's own PV is the snapshot that was left in it.
     "LVM_PV_MISSING": frozenset({"LVM_SNAPSHOT_LEFTOVER"}),
     # Who reads the disk of a LUN that went, or the device of an LV whose store went, gets errors, and the kernel says so.

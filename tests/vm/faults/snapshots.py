@@ -62,6 +62,11 @@ def _status(volume: Volume, pattern: str) -> str:
     return f"dmsetup status {dm_name(snapshot(volume).lv)} | grep -Eq ' snapshot {pattern}'"
 
 
+def _long_ago(file: str) -> str:
+    """The file as it is when it has been left for an hour: what was written just now may still be in the making."""
+    return f"touch -d '1 hour ago' {file}"
+
+
 def _no_copy(volume: Volume) -> str:
     return f"! pgrep -f '^dd if=.*{snapshot(volume).name}'"
 
@@ -99,7 +104,8 @@ FAULTS = (
     ),
     VolumeFault(
         name="snapshot-leftover",
-        breaks=lambda volume: snapshot(volume).create(),
+        # For a moment every snapshot is without its copy.
+        breaks=lambda volume: [*snapshot(volume).create(), "sleep 5"],
         expects=lambda volume: _expect("LVM_SNAPSHOT_LEFTOVER", "warning", snapshot(volume).name),
         facts=lambda volume: [_status(volume, "[0-9]+/"), _no_copy(volume)],
     ),
@@ -112,14 +118,20 @@ FAULTS = (
     ),
     VolumeFault(
         name="cow-orphaned",
-        breaks=lambda volume: [f"truncate -s {volume.gib * GIB // 2} {snapshot(volume).cow_file}"],
+        breaks=lambda volume: [
+            f"truncate -s {volume.gib * GIB // 2} {snapshot(volume).cow_file}",
+            _long_ago(snapshot(volume).cow_file),
+        ],
         expects=lambda volume: _expect("SNAPSHOT_COW_ORPHANED", "warning", volume.name),
         facts=lambda volume: [f"test -f {snapshot(volume).cow_file}", f'test -z "$(losetup -nj {snapshot(volume).cow_file})"'],
     ),
     VolumeFault(
         name="snapshot-truncated",
         # A copy that was killed: the file stays as far as it came.
-        breaks=lambda volume: [f"dd if={volume.lv} of={snapshot(volume).file} bs=1M count=48 iflag=direct conv=sparse status=none"],
+        breaks=lambda volume: [
+            f"dd if={volume.lv} of={snapshot(volume).file} bs=1M count=48 iflag=direct conv=sparse status=none",
+            _long_ago(snapshot(volume).file),
+        ],
         expects=lambda volume: _expect("SNAPSHOT_TRUNCATED", "critical", snapshot(volume).name),
         facts=lambda volume: [f"test $(stat -c %s {snapshot(volume).file}) -lt {volume.gib * GIB}", _no_copy(volume)],
     ),
@@ -127,7 +139,7 @@ FAULTS = (
         name="volume-size-invalid",
         # At rest, and without the 4 MiB that LVM's label and metadata take.
         attached=False,
-        breaks=lambda volume: [*volume.rest(), f"truncate -s {volume.gib * GIB} {volume.file}"],
+        breaks=lambda volume: [*volume.rest(), f"truncate -s {volume.gib * GIB} {volume.file}", _long_ago(volume.file)],
         expects=lambda volume: _expect("VOLUME_SIZE_INVALID", "warning", volume.name),
         facts=lambda volume: [f"test $(stat -c %s {volume.file}) = {volume.gib * GIB}", f'test -z "$(losetup -nj {volume.file})"'],
     ),

@@ -85,7 +85,7 @@ _FAULTS: tuple[HostFault, ...] = (
     HostFault(
         name="store-overcommitted",
         scratch_bytes=4 << 30,
-        breaks=lambda _volumes: [f"truncate -s 5G {STORE}/vol-0BADCAFE"],
+        breaks=lambda _volumes: [f"truncate -s {overlay.volume(1, gib=5).file_bytes} {STORE}/vol-0BADCAFE"],
         expects=found("STORE_OVERCOMMITTED", "warning"),
         facts=lambda _volumes: [f"test $(df --output=pcent {ROOT} | tail -1 | tr -d ' %') -lt 50"],
         rare=True,
