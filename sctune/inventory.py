@@ -21,9 +21,8 @@ if TYPE_CHECKING:
     from sctune.model.initiator import InitiatorConfiguration, IscsiSession, NodeRecord, TcpTransport
     from sctune.model.kernel_log import KernelLog
     from sctune.model.loop import LoopState
-    from sctune.model.lvm import LvmReport, LvmSettings
-    from sctune.model.network import Network
     from sctune.model.lvm import LvmArchive, LvmReport, LvmSettings
+    from sctune.model.network import Network
     from sctune.model.process import Processes
     from sctune.model.raid import MdArray
     from sctune.model.store import Mount, VolumeStore
