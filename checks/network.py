@@ -65,11 +65,13 @@ def network(look: Look) -> Result:
     """The interfaces under sessions and exports."""
     inventory = look.inventory
     peers = _peers(inventory)
+    unexamined = _unseen(inventory)
     if not peers:
+        if unexamined:
+            return Result(examined=0, unexamined=tuple(unexamined))
         return not_applicable("no iSCSI session with another host")
     found = need(inventory.network)
     carriers: dict[str, list[str]] = {}
-    unexamined: list[Unexamined] = []
     for peer in peers:
         name = found.interface_to(peer)
         if not name:
@@ -99,6 +101,13 @@ def _peers(inventory: Inventory) -> tuple[str, ...]:
     theirs = [c.address for target in targets for nexus in target.nexuses for c in nexus.connections]
     own = set(known(inventory.addresses) or ()) if ours or theirs else set()
     return tuple(dict.fromkeys(one for one in (*ours, *theirs) if one and not is_loopback(one) and one not in own))
+
+
+def _unseen(inventory: Inventory) -> list[Unexamined]:
+    """What could have named more peers and could not be asked."""
+    tgt = inventory.tgt
+    answers = (inventory.sessions, tgt, *(tgt.unanswered if not isinstance(tgt, Unavailable) else ()))
+    return [Unexamined.of(one) for one in answers if isinstance(one, Unavailable) and one.reason is not Reason.ABSENT]
 
 
 def _default(found: Network, address: str) -> str:

@@ -138,6 +138,19 @@ def test_what_cannot_be_seen() -> None:
     assert [item.reason for item in judge(hidden).unexamined] == [Reason.DENIED]
 
 
+@pytest.mark.parametrize("reason", [reason for reason in Reason if reason is not Reason.ABSENT])
+@pytest.mark.parametrize("part", ["sessions", "tgt"])
+def test_peers_that_could_not_be_asked_for_are_unknown(part: str, reason: Reason) -> None:
+    result = judge(recorded(), **({"sessions": ()} | {part: unavailable(reason)}))
+    assert result.not_applicable is None
+    assert (result.examined, [item.reason for item in result.unexamined]) == (0, [reason])
+
+
+def test_some_peers_are_judged_where_others_could_not_be_asked_for() -> None:
+    result = judge(recorded(), tgt=unavailable(Reason.TIMEOUT))
+    assert (result.examined, [item.reason for item in result.unexamined]) == (5, [Reason.TIMEOUT])
+
+
 @given(st.text())
 def test_any_text(text: str) -> None:
     assert isinstance(parse_bond(text), Bond | Unavailable)
