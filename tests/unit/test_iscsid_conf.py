@@ -33,6 +33,28 @@ def test_the_file_debian_installs() -> None:
     assert answer.ignored == ()
 
 
+# Of the lines that are not comments in etc/iscsid.conf of the open-iscsi repository, tag 2.0.873 (EL6 and EL7: 6.2.0.873).
+OF_2_0_873 = """iscsid.startup = /sbin/iscsid
+node.startup = manual
+node.leading_login = No
+node.session.timeo.replacement_timeout = 120
+node.conn[0].timeo.login_timeout = 15
+node.conn[0].timeo.logout_timeout = 15
+node.conn[0].timeo.noop_out_interval = 5
+node.conn[0].timeo.noop_out_timeout = 5
+node.session.xmit_thread_priority = -20
+node.session.iscsi.FastAbort = Yes
+"""
+
+
+def test_the_file_of_open_iscsi_2_0_873() -> None:
+    settings = parse(OF_2_0_873)
+    found = timeouts_of(settings)
+    assert (found.replacement_timeout, found.noop_interval, found.noop_timeout, found.login_timeout) == (120, 5, 5, 15)
+    assert found.startup == "manual"
+    assert (settings.ignored, settings.secret, found.chap) == ([], False, False)
+
+
 def test_what_is_commented_out_is_not_set() -> None:
     text = "#node.session.timeo.replacement_timeout = 15\n # node.startup = automatic\n"
     found = timeouts_of(parse(text))
