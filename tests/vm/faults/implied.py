@@ -11,7 +11,5 @@ IMPLIED: dict[str, frozenset[str]] = {
     # Who reads the disk of a LUN that went, or the device of an LV whose store went, gets errors, and the kernel says so.
     "TARGET_LUN_MISSING": frozenset({"KERNEL_STORAGE_ERRORS"}),
     "DM_LEFTOVER": frozenset({"KERNEL_STORAGE_ERRORS"}),
-    # The LV's device is there, and leads nowhere.
-    "VOLUME_CHAIN_BROKEN": frozenset({"DM_LEFTOVER"}),
 }
 """Code of the fault: codes that may stand beside it."""
