@@ -111,6 +111,7 @@ _TARGET = """Target 1: iqn.2000-01.sample:t
     ACL information:
         ALL
 """
+_STALLS = "".join(f"{kind} avg10=0.00 avg60=0.00 avg300=0.00 total=0\n" for kind in ("some", "full"))
 FILES = {
     "/sys/block/dm-0/dev": "253:0\n",
     "/sys/block/md0/dev": "9:0\n",
@@ -129,6 +130,8 @@ FILES = {
     "/sys/power/suspend_stats/success": "0\n",
     "/proc/self/mountinfo": f"20 1 8:1 / / rw - ext4 /dev/sda1 rw\n21 20 8:1 / {STORE} rw - ext4 /dev/sda1 rw\n",
     "/proc/meminfo": "MemTotal: 4 kB\nMemFree: 4 kB\nDirty: 0 kB\nWriteback: 0 kB\n",
+    "/proc/pressure/io": _STALLS,
+    "/proc/pressure/memory": _STALLS,
     "/proc/net/unix": "0: 00000002 00000000 00010000 0001 01 1 @tgtd.ipc_abstract_namespace.0\n",
     "/sys/kernel/mm/transparent_hugepage/enabled": "[always] never\n",
     "/etc/iscsi/iscsid.conf": _NODE,

@@ -76,8 +76,9 @@ def test_the_generator_writes_removes_and_then_rests(tmp_path: Path) -> None:
 
 def test_documents_that_are_read_name_no_code_that_there_is_not() -> None:
     """A renamed code lives on in prose otherwise."""
+    ioctls = {"DM_DEV_STATUS", "DM_TABLE_STATUS", "DM_VERSION"}  # device-mapper's own words
     prefixes = {code.split("_", 1)[0] for code in DECLARED}
     for name in ("README.md", "docs/guide.md", "docs/configuration.md", "docs/lvm.md"):
         words = re.findall(r"\b[A-Z][A-Z0-9]+(?:_[A-Z0-9]+)+\b", (ROOT / name).read_text(encoding="utf-8"))
-        unknown = {word for word in words if word.split("_", 1)[0] in prefixes} - DECLARED.keys()
+        unknown = {word for word in words if word.split("_", 1)[0] in prefixes} - DECLARED.keys() - ioctls
         assert not unknown, name

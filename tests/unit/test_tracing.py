@@ -48,7 +48,7 @@ def test_a_whole_look_is_the_same_and_all_of_it_is_told() -> None:
         (lambda h: h.processes(), "processes", "the process table", "0 processes"),
         (lambda h: h.run(("lvs", "-a"), timeout=1.0), "run", "lvs -a", "exit 5, 2 characters, 4 on stderr"),
         (lambda h: h.dm(DmQuery.STATUS), "device-mapper", "status", "2 lines"),
-        (lambda h: h.kernel_log(), "kernel log", "since boot", "not_collected"),
+        (lambda h: h.kernel_log(), "kernel log", "since boot", "absent"),
         (lambda h: h.tgt(TgtMode.TARGET, tid=3), "tgtd", "show target, control port 0, target 3", "1 lines"),
     ],
 )
