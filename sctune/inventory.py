@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from sctune.model.dm import DmDevice
     from sctune.model.initiator import InitiatorConfiguration, IscsiSession, NodeRecord, TcpTransport
     from sctune.model.kernel_log import KernelLog
+    from sctune.model.initiator import InitiatorConfiguration, IscsiSession, NodeRecord
+    from sctune.model.lio import LioPortal
     from sctune.model.loop import LoopState
     from sctune.model.lvm import LvmArchive, LvmReport, LvmSettings
     from sctune.model.network import Network
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from sctune.model.store import Mount, VolumeStore
     from sctune.model.sysctl import SysctlState
     from sctune.model.system import CpuGovernors, HugePages, Memory, Pressure, Tuned, Unit, Writeback
+    from sctune.model.system import CpuGovernors, HugePages, Listener, Memory, Tuned, Unit, Writeback
     from sctune.model.target import Backing, TgtConfiguration, TgtState
     from sctune.model.tgt_tuning import TargetParameters, TgtVersion
     from sctune.model.tuned import TunedProfile
@@ -245,6 +248,20 @@ class Inventory:
     def lio(self) -> tuple[str, ...] | Unavailable:
         """The targets of the kernel's own iSCSI target, LIO."""
         from sctune.probes.lio import probe
+
+        return probe(self.host)
+
+    @Part
+    def lio_portals(self) -> tuple[LioPortal, ...] | Unavailable:
+        """Where LIO listens."""
+        from sctune.probes.lio import probe_portals
+
+        return probe_portals(self.host, lio=self.lio)
+
+    @Part
+    def listeners(self) -> tuple[Listener, ...] | Unavailable:
+        """TCP sockets that listen: asked only where somebody else may have a port."""
+        from sctune.probes.listeners import probe
 
         return probe(self.host)
 

@@ -52,3 +52,35 @@ def daemon_of(control_port: int, processes: Processes | None) -> Process | None:
     """The process of the tgtd with this control port."""
     found = processes.tgtd if processes is not None else ()
     return next((process for process in found if control_port_of(process) == control_port), None)
+
+
+def wanted_portals(process: Process) -> tuple[tuple[str, int], ...]:
+    """Where a tgtd listens as it was started: (address, port) of each `portal=` of --iscsi; without one, port 3260 of all
+    addresses (tgtd(8); usr/iscsi/iscsi_tcp.c)."""
+    found: list[tuple[str, int]] = []
+    arguments = process.argv[1:]
+    for index, argument in enumerate(arguments):
+        if argument == "--iscsi":
+            options = arguments[index + 1] if index + 1 < len(arguments) else ""
+        elif argument.startswith("--iscsi="):
+            options = argument.partition("=")[2]
+        else:
+            continue
+        for option in options.split(","):
+            name, _, value = option.partition("=")
+            if name == "portal" and value:
+                found.append(_portal(value))
+    return tuple(found) or (("0.0.0.0", _ISCSI_PORT), ("::", _ISCSI_PORT))  # noqa: S104 - compared with, not bound
+
+
+def _portal(text: str) -> tuple[str, int]:
+    """ADDRESS, ADDRESS:PORT, [ADDRESS]:PORT."""
+    if text.startswith("["):
+        address, _, rest = text[1:].partition("]")
+        port = rest.removeprefix(":")
+    else:
+        address, _, port = text.partition(":")
+    return address, int(port) if is_port(port) else _ISCSI_PORT
+
+
+_ISCSI_PORT = 3260

@@ -104,3 +104,11 @@ class Tuned:
 
     profile: str
     running: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listener:
+    """A TCP socket that listens (/proc/net/tcp, /proc/net/tcp6, of the network namespace that sctune runs in)."""
+
+    address: str
+    port: int

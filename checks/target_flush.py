@@ -1,0 +1,99 @@
+"""Whether what an initiator flushed is on a disk, and what a target keeps back until it is flushed."""
+
+from __future__ import annotations
+
+from shlex import quote
+from typing import TYPE_CHECKING
+
+from sctune.check import Check, Result, Unexamined, not_applicable
+from sctune.findings import Code, Risk, Severity, evidence
+from sctune.flush_path import volatile_layers
+from sctune.tgt_process import tgtadm
+from sctune.unavailable import Reason, known, need
+
+if TYPE_CHECKING:
+    from sctune.check import Look
+    from sctune.findings import Finding, Subject
+    from sctune.model.target import Lun, Target
+
+TGT_AIO_UNSAFE_FLUSH = Code(
+    code="TGT_AIO_UNSAFE_FLUSH",
+    severities=(Severity.CRITICAL,),
+    title="A LUN says that data are on disk which are not",
+    meaning="The LUN's backing store type is aio, and what lies under it keeps writes in a volatile cache. tgt answers an "
+    "initiator's SYNCHRONIZE CACHE, and a write with FUA, with success, and does nothing for either.",
+    why="File systems and databases in the guest order their writes by flushes. After a power cut or a crash of this host, what "
+    "they were told is safe is gone, and what was written after it may be there: file systems are torn, commits are lost.",
+    thresholds="bstype aio on a writable disk, above a loop device without direct I/O (its file's page cache), or above a disk "
+    "whose cache the kernel calls write back. Each layer below is looked at. rdwr is never judged: its flush is fdatasync(2).",
+    see=(
+        "tgtadm --lld iscsi --mode target --op show | grep -e '^Target' -e LUN: -e 'Backing store type'",
+        "losetup --list --output NAME,DIO,BACK-FILE",
+        "grep . /sys/block/*/queue/write_cache",
+    ),
+    remedy="Make the LUN again with bstype rdwr (tgt's default) at the next opportunity: the initiator has to be logged out "
+    "meanwhile. Direct I/O on the loop device takes the page cache out, but not a disk's own cache.",
+    risk=Risk.DISRUPTIVE,
+    source="tgt usr/bs_aio.c (bs_aio_cmd_submit), usr/sbc.c (sbc_sync_cache), 1.0.85 to 1.0.97, seen under strace; Linux "
+    "Documentation/block/writeback_cache_control.rst",
+)
+
+
+def flush(look: Look) -> Result:
+    """LUNs of bstype aio over a layer that caches."""
+    inventory = look.inventory
+    tgt = need(inventory.tgt)
+    unexamined = [Unexamined.of(item) for item in tgt.unanswered]
+    disks = [(target, lun) for target in tgt.targets for lun in target.disks]
+    asynchronous = [(target, lun) for target, lun in disks if lun.backing_type == "aio" and not lun.read_only]
+    if not asynchronous:
+        if not disks and not unexamined:
+            return not_applicable("tgtd serves no disk" if tgt.daemons else "no tgtd runs")
+        return Result(examined=len(disks), unexamined=tuple(unexamined))
+    chains = need(inventory.chains)
+    backings = {backing.path: backing for backing in known(inventory.backings) or ()}
+    findings: list[Finding] = []
+    for target, lun in asynchronous:
+        backing = backings.get(lun.backing_path)
+        stat = None if backing is None else known(backing.stat)
+        found, unknown = (
+            ((), f"what lies at {lun.backing_path}") if stat is None else volatile_layers(stat, inventory, lun.backing_path)
+        )
+        if found:
+            findings.append(_unsafe(target, lun, found, chains.subject_of_lun(target, lun)))
+        elif unknown:
+            what = f"caches under LUN {lun.number} of {target.iqn}"
+            unexamined.append(Unexamined(what=what, reason=Reason.FAILED, detail=f"not known: {unknown}"))
+    return Result(examined=len(disks), findings=tuple(findings), unexamined=tuple(unexamined))
+
+
+def _unsafe(target: Target, lun: Lun, layers: tuple[str, ...], subject: Subject) -> Finding:
+    command = f"{tgtadm(target.control_port)} --mode logicalunit"
+    where = f"--tid {target.tid} --lun {lun.number}"
+    return TGT_AIO_UNSAFE_FLUSH.found(
+        subject,
+        f"LUN {lun.number} of {target.iqn} acknowledges flushes that never happen: bstype aio over {layers[0]}",
+        evidence(
+            backing_type=lun.backing_type,
+            backing_path=lun.backing_path,
+            volatile=layers,
+            tid=target.tid,
+            sessions=len(target.nexuses),
+            source=f"{tgtadm(target.control_port)} --mode target --op show, /sys/block",
+        ),
+        commands=(
+            f"{command} --op delete {where}",
+            f"{command} --op new {where} --bstype rdwr -b {quote(lun.backing_path)}",
+        ),
+    )
+
+
+CHECKS: tuple[Check, ...] = (
+    Check(
+        name="target-flush",
+        title="What targets acknowledge is on disk",
+        codes=(TGT_AIO_UNSAFE_FLUSH,),
+        needs=("tgt", "chains", "backings", "loops", "block", "mounts"),
+        run=flush,
+    ),
+)
