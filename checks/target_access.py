@@ -5,17 +5,20 @@ from __future__ import annotations
 from shlex import quote
 from typing import TYPE_CHECKING
 
+from sctune.backends.choose import candidates
 from sctune.check import Check, Result, Unexamined, not_applicable
-from sctune.findings import Code, Risk, Severity, evidence
+from sctune.findings import Cause, Code, Risk, Severity, evidence
 from sctune.tgt_process import tgtadm
 from sctune.unavailable import known, need
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from ipaddress import IPv4Address, IPv6Address
 
     from sctune.check import Look
     from sctune.findings import Finding, Subject
     from sctune.inventory import Inventory
+    from sctune.model.chain import Chains
     from sctune.model.target import Target, TgtDaemon
 
 TARGET_OPEN_ACCESS = Code(
@@ -43,6 +46,26 @@ TARGET_OPEN_ACCESS = Code(
     "tgt-admin(8), tried",
 )
 
+TARGET_CHAP_MISSING = Code(
+    code="TARGET_CHAP_MISSING",
+    severities=(Severity.WARNING,),
+    title="A target that must ask for CHAP does not",
+    meaning="Whoever made the target demands CHAP of its initiators, and no account is bound: Eucalyptus binds its account to "
+    "every target before it lets initiators in; targets.conf, or the file that Cinder writes for the volume, has an incominguser.",
+    why="The secret that every attached node holds protects nothing: who passes the ACL gets the disk without it.",
+    thresholds="No incoming account, at least one disk and at least one entry in the ACL, on a target that Eucalyptus named or "
+    "whose volume is its own, or whose block in targets.conf and what it includes has an incominguser. A target without an ACL "
+    "lets nobody in and is one in the making.",
+    see=(
+        "tgtadm --lld iscsi --mode target --op show | grep -A9 'Account information'",
+        "tgtadm --lld iscsi --mode account --op show",
+    ),
+    remedy="Bind the account again. Sessions that exist stay; the next login has to know the secret.",
+    risk=Risk.DISRUPTIVE,
+    source="eucalyptus TGTWrapper.java (bind account, then bind target); cinder volume/targets/iscsi.py (an account for every "
+    "volume); targets.conf(5), incominguser; tgtadm(8)",
+)
+
 _EVERYBODY = frozenset({"ALL", "::/0", "[::]/0"})
 """ACL entries that match every address. 0.0.0.0/0 is none: tgt's mask for /0 comes out as /32 (usr/iscsi/target.c)."""
 
@@ -67,6 +90,61 @@ def access(look: Look) -> Result:
             if is_open(target):
                 findings.append(_open(inventory, daemon, target, reach, chains.subject_of_target(target)))
     return Result(examined=len(tgt.targets), findings=tuple(findings), unexamined=unexamined)
+
+
+def chap(look: Look) -> Result:
+    """Targets without the account that their maker demands."""
+    inventory = look.inventory
+    tgt = need(inventory.tgt)
+    unexamined = tuple(Unexamined.of(item) for item in tgt.unanswered)
+    if not tgt.targets and not unexamined:
+        return not_applicable("tgtd serves no target" if tgt.daemons else "no tgtd runs")
+    chains = need(inventory.chains)
+    configuration = known(inventory.tgt_configuration)
+    files = {item.iqn: item.file for item in (configuration.targets if configuration else ()) if item.chap}
+    addresses = known(inventory.addresses)
+    examined = 0
+    findings: list[Finding] = []
+    for daemon in tgt.daemons:
+        reach = reachable(daemon, addresses)
+        for target in daemon.targets:
+            demander = _demander(target, chains, files)
+            if not demander:
+                continue
+            examined += 1
+            if target.accounts or not target.disks or not target.acls:
+                continue
+            subject = chains.subject_of_target(target)
+            opened = is_open(target) and reach != ()
+            account = _CLOUD_ACCOUNT if _CLOUD_ACCOUNT in daemon.accounts and target.iqn not in files else "USER"
+            command = f"{tgtadm(target.control_port)} --mode account --op bind --tid {target.tid} --user {account}"
+            findings.append(
+                TARGET_CHAP_MISSING.found(
+                    subject,
+                    f"{target.iqn} asks for no CHAP account, though {demander} demands one",
+                    evidence(
+                        acl=target.acls,
+                        demanded_by=demander,
+                        tid=target.tid,
+                        sessions=len(target.nexuses),
+                        source=f"{tgtadm(target.control_port)} --mode target --op show",
+                    ),
+                    commands=(command,),
+                    caused_by=Cause(code=TARGET_OPEN_ACCESS.code, subject=subject) if opened else None,
+                )
+            )
+    if not examined and not unexamined:
+        return not_applicable("nothing says that any of the targets asks for CHAP")
+    return Result(examined=examined, findings=tuple(findings), unexamined=unexamined)
+
+
+def _demander(target: Target, chains: Chains, files: Mapping[str, str]) -> str:
+    """Who demands CHAP on a target: a file, a cloud, or "" for nobody."""
+    if target.iqn in files:
+        return files[target.iqn]
+    backends = [chain.backend for lun in target.disks if (chain := chains.by_export.get((target.iqn, lun.number))) and chain.ours]
+    backends += [backend for backend in candidates(configured=None, cloud=None, lvs=()) if backend.is_target(target.iqn)]
+    return next((backend.name for backend in backends if backend.demands_chap), "")
 
 
 def is_open(target: Target) -> bool:
@@ -155,5 +233,12 @@ CHECKS: tuple[Check, ...] = (
         codes=(TARGET_OPEN_ACCESS,),
         needs=("tgt", "chains", "addresses", "tgt_configuration"),
         run=access,
+    ),
+    Check(
+        name="target-chap",
+        title="Targets ask for the account their maker demands",
+        codes=(TARGET_CHAP_MISSING,),
+        needs=("tgt", "chains", "addresses", "tgt_configuration"),
+        run=chap,
     ),
 )

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from sctune.model.target import Backing, TgtConfiguration, TgtState
     from sctune.model.tgt_tuning import TargetParameters, TgtVersion
     from sctune.model.tuned import TunedProfile
+    from sctune.model.tgt_tuning import TargetParameters, TgtLoad, TgtVersion
 
 T = TypeVar("T")
 
@@ -229,6 +230,13 @@ class Inventory:
         from sctune.probes.tgt_version import probe
 
         return probe(self.host)
+
+    @Part
+    def tgt_load(self) -> tuple[TgtLoad, ...] | Unavailable:
+        """How busy the main threads of tgtd are."""
+        from sctune.probes.tgt_load import probe
+
+        return probe(self.host, processes=self.processes)
 
     @Part
     def tgt_configuration(self) -> TgtConfiguration | Unavailable:

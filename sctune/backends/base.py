@@ -99,6 +99,11 @@ class Backend(Protocol):
         """How many copies (dd, gunzip, tar) the system runs at a time, unless it was told otherwise; None: any number."""
         ...
 
+    @property
+    def demands_chap(self) -> bool:
+        """Whether it binds a CHAP account to every target that anybody may log in to."""
+        ...
+
     def file_name(self, name: str) -> FileName:
         """Reads the name of a file in the volume store."""
         ...

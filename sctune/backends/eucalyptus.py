@@ -73,6 +73,11 @@ class _Eucalyptus:
         """3.3 and later: two, and every other waits for one of them to end, its COW snapshot already made."""
         return _RESTRICTED_OPERATIONS if self.era == ERA_33 else None
 
+    @property
+    def demands_chap(self) -> bool:
+        """The account `eucalyptus` is bound before initiators are; connection strings carry its secret since 3.1 at least."""
+        return True
+
     def file_name(self, name: str) -> FileName:
         """A name in the volumes folder; of DAS only finished or growing snapshots lie there."""
         return read_file_name(name)

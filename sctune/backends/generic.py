@@ -47,6 +47,11 @@ class Generic:
         """Nobody counts them."""
         return None
 
+    @property
+    def demands_chap(self) -> bool:
+        """What is configured for a target says so, if anything does."""
+        return False
+
     def file_name(self, name: str) -> FileName:
         """Any file may be anything."""
         return FileName(role=FileRole.OTHER, id="")

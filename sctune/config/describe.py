@@ -96,6 +96,7 @@ THRESHOLDS: dict[str, str] = {
     "suspended_seconds": "an LV may be suspended for this long",
     "outage_survived_seconds": "a single path should survive this long",
     "tgtadm_stuck_seconds": "a tgtadm older than this is stuck",
+    "tgt_cpu": "of one core, tgtd's main thread",
     "lvm_slow_seconds": "LVM's report took this long: info, then a warning",
     "lvm_metadata_free": "of what a metadata area of LVM can use",
     "lvm_archive_files": "files in LVM's archive of metadata",

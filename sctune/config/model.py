@@ -36,6 +36,7 @@ class Thresholds:
     suspended_seconds: float = 10.0
     outage_survived_seconds: float = 30.0
     tgtadm_stuck_seconds: float = 10.0
+    tgt_cpu: float = 0.85
     lvm_slow_seconds: Level = Level(warning=2.0, critical=10.0)
     lvm_metadata_free: float = 0.20
     lvm_archive_files: Level = Level(warning=2048, critical=8192)

@@ -40,3 +40,14 @@ class TgtVersion:
 
     version: str
     package: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TgtLoad:
+    """How much of one core a tgtd's main thread took (0..1) over `seconds`. None: the time between the two readings was too
+    short to tell, and it was not idle."""
+
+    control_port: int
+    pid: int
+    share: float | None
+    seconds: float

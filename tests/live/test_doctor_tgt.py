@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import time
 from typing import TYPE_CHECKING
@@ -27,13 +28,15 @@ IQN = "iqn.2026-01.org.example"
 
 @pytest.fixture
 def session(tgt: Tgt, loops: Loops) -> Iterator[tuple[str, str]]:
-    """Two targets on loop devices, the first with an initiator that reads all the time. Yields their IQNs."""
+    """Two targets on loop devices, the first with an initiator that is logged in. Yields their IQNs."""
     first = tgt.target(loops.attach(loops.file("one")))[1]
     second = tgt.target(loops.attach(loops.file("two")))[1]
     initiator = subprocess.Popen(
         ["iscsi-perf", "-t", "120", f"iscsi://{tgt.portal}/{first}/1"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     wait_for(lambda: "I_T nexus:" in tgt.admin("--op", "show", "--mode", "target").split("LUN information")[0])
+    # Left to itself it takes all that tgtd's main thread can give, which is a fault of its own.
+    initiator.send_signal(signal.SIGSTOP)
     yield first, second
     initiator.kill()
     initiator.wait()
@@ -102,3 +105,31 @@ def test_parameters_of_every_target_and_the_version(tgt: Tgt, session: tuple[str
     assert [ours[iqn].nop_interval for iqn in session] == [0, 5]
     assert ours[session[0]].max_queue_cmd == 128
     assert version.package.partition(":")[2].startswith(version.version) or version.package.startswith(version.version)
+
+
+def test_a_main_thread_with_all_it_can_do(tgt: Tgt, loops: Loops) -> None:
+    """Nobody, who is not waited for; then initiators that ask for as much as they get, for as long as the doctor looks."""
+    iqn = tgt.target(loops.attach(loops.file("one")))[1]
+    assert share_of(tgt) < 0.3
+    url = f"iscsi://{tgt.portal}/{iqn}/1"
+    command = ["iscsi-perf", "-t", "30", "-m", "64", url]
+    initiators = [subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for _ in range(2)]
+    try:
+        time.sleep(1.0)
+        busy = share_of(tgt)
+    finally:
+        for initiator in initiators:
+            initiator.kill()
+            initiator.wait()
+    # The initiators, and whatever else runs on this machine, want the processors too.
+    assert busy > 0.4
+
+
+def share_of(tgt: Tgt) -> float:
+    """The share of a core that its main thread takes."""
+    with LiveHost() as host:
+        loads = need(Inventory(host, Config(), strict=True).tgt_load)
+    (mine,) = [item for item in loads if item.control_port == tgt.control_port]
+    assert mine.share is not None
+    print(f"tgtd: {mine.share:.0%} in {mine.seconds:.2f} s")
+    return mine.share

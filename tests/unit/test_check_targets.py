@@ -10,6 +10,7 @@ from sctune.checks import target_access, targets
 from sctune.findings import Cause, Subject, SubjectKind
 from sctune.host.base import FileKind
 from sctune.model.target import Backing
+from sctune.records import replace
 from sctune.unavailable import CannotLook, Reason
 from tests.unit.serving_hosts import chain, chains
 from tests.unit.storage_hosts import dm
@@ -37,8 +38,8 @@ from tests.unit.tgt_hosts import (
 )
 
 LUNS, BACKING = targets.CHECKS
-(ACCESS,) = target_access.CHECKS
-ALL_CHECKS = (*targets.CHECKS, *target_access.CHECKS)
+ACCESS, CHAP = target_access.CHECKS
+ALL_CHECKS = (*targets.CHECKS, ACCESS)
 VOLUME = chain("vol-00000001")
 CLOUD = chains(VOLUME, by_export={(IQN, 1): VOLUME})
 ONE = "/srv/volumes/1"
@@ -283,3 +284,46 @@ def test_a_clouds_account_that_is_merely_not_bound() -> None:
     finding = only(run(ACCESS, tgt=state(daemon(OPEN, accounts=("eucalyptus",))), tgt_configuration=configured(IQN)))
     assert finding.remedy.commands == ("tgtadm --lld iscsi --mode account --op bind --tid 1 --user eucalyptus",)
     assert facts(finding)["configured_in"] == "/etc/tgt/conf.d/one.conf"
+
+
+# --- TARGET_CHAP_MISSING
+
+CLOUDS = "iqn.2009-06.com.eucalyptus.cluster00:store1"
+
+
+def test_a_clouds_target_without_its_account() -> None:
+    finding = only(run(CHAP, tgt=serving(target(iqn=CLOUDS), accounts=("eucalyptus",))))
+    assert (finding.code, str(finding.severity), finding.subject.id, finding.caused_by) == (
+        "TARGET_CHAP_MISSING",
+        "warning",
+        CLOUDS,
+        None,
+    )
+    assert finding.remedy.commands == ("tgtadm --lld iscsi --mode account --op bind --tid 1 --user eucalyptus",)
+    assert codes(run(CHAP, tgt=serving(target()), chains=CLOUD)) == [("TARGET_CHAP_MISSING", "warning", VOLUME.id)]
+
+
+def test_an_open_target_explains_that_chap_is_missing() -> None:
+    parts = {"tgt": serving(target(iqn=CLOUDS, acls=("ALL",)))}
+    assert only(run(CHAP, **parts)).caused_by == Cause(code="TARGET_OPEN_ACCESS", subject=only(run(ACCESS, **parts)).subject)
+
+
+@pytest.mark.parametrize("innocent", [{"accounts": ("eucalyptus",)}, {"acls": ()}, {"luns": (lun(0),)}])
+def test_chap_is_there_or_nobody_may_log_in_yet(innocent: Any) -> None:
+    result = run(CHAP, tgt=serving(target(iqn=CLOUDS, **innocent)))
+    assert (result.examined, result.findings) == (1, ())
+
+
+def test_an_account_of_targets_conf_that_was_not_bound() -> None:
+    plain = configured(IQN)
+    assert run(CHAP, tgt_configuration=plain).not_applicable is not None
+    asked = replace(plain, targets=tuple(replace(item, chap=True) for item in plain.targets))
+    finding = only(run(CHAP, tgt_configuration=asked))
+    assert facts(finding)["demanded_by"] == "/etc/tgt/conf.d/one.conf"
+
+
+def test_chap_where_tgt_does_not_answer() -> None:
+    assert [item.reason for item in run(CHAP, tgt=state(unanswered=(HUNG,))).unexamined] == [Reason.TIMEOUT]
+    with pytest.raises(CannotLook):
+        run(CHAP, tgt=NO_TGT)
+    assert set(CHAP.needs) <= set(look().inventory.parts)

@@ -75,6 +75,13 @@ FAULTS = (
         facts=lambda volume: [f"{_target(volume)} | grep -qx ' *ALL'", f"! {_target(volume)} | grep -q eucalyptus$"],
     ),
     VolumeFault(
+        name="chap-account-unbound",
+        attached=False,
+        breaks=lambda volume: replace(volume.export(), acl="127.0.0.1", chap=False).lines(),
+        expects=lambda volume: (Expected(code="TARGET_CHAP_MISSING", severity="warning", subject=volume.name),),
+        facts=lambda volume: [f"{_target(volume)} | grep -qx ' *127.0.0.1'", f"! {_target(volume)} | grep -q eucalyptus$"],
+    ),
+    VolumeFault(
         name="lun-never-made",
         attached=False,
         breaks=lambda volume: [*rest(volume), *replace(volume.export(), lun=None).lines()],
