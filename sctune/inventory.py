@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from sctune.model.dm import DmDevice
     from sctune.model.initiator import InitiatorConfiguration, IscsiSession, NodeRecord, TcpTransport
     from sctune.model.kernel_log import KernelLog
-    from sctune.model.initiator import InitiatorConfiguration, IscsiSession, NodeRecord
     from sctune.model.lio import LioPortal
     from sctune.model.loop import LoopState
     from sctune.model.lvm import LvmArchive, LvmReport, LvmSettings
@@ -29,12 +28,10 @@ if TYPE_CHECKING:
     from sctune.model.raid import MdArray
     from sctune.model.store import Mount, VolumeStore
     from sctune.model.sysctl import SysctlState
-    from sctune.model.system import CpuGovernors, HugePages, Memory, Pressure, Tuned, Unit, Writeback
-    from sctune.model.system import CpuGovernors, HugePages, Listener, Memory, Tuned, Unit, Writeback
+    from sctune.model.system import CpuGovernors, HugePages, Listener, Memory, Pressure, Tuned, Unit, Writeback
     from sctune.model.target import Backing, TgtConfiguration, TgtState
-    from sctune.model.tgt_tuning import TargetParameters, TgtVersion
-    from sctune.model.tuned import TunedProfile
     from sctune.model.tgt_tuning import TargetParameters, TgtLoad, TgtVersion
+    from sctune.model.tuned import TunedProfile
 
 T = TypeVar("T")
 
