@@ -10,8 +10,9 @@ A remedy's command has to stay exact as well as harmless: quoted text with such 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING
 
+from sctune.host.redact import redact_text
 from sctune.records import replace
 
 if TYPE_CHECKING:
@@ -69,13 +70,14 @@ def _check(result: CheckResult) -> CheckResult:
         result,
         check=clean(result.check),
         title=clean(result.title),
-        reason=_maybe(result.reason),
+        reason=None if result.reason is None else clean(redact_text(result.reason)),
         unexamined=tuple(map(_unexamined, result.unexamined)),
     )
 
 
 def _unexamined(item: Unexamined) -> Unexamined:
-    return replace(item, what=clean(item.what), detail=clean(item.detail))
+    # A probe that does not understand a line quotes it, and the line may hold a secret.
+    return replace(item, what=clean(redact_text(item.what)), detail=clean(redact_text(item.detail)))
 
 
 def _finding(finding: Finding) -> Finding:
@@ -127,14 +129,6 @@ def _value(value: Value) -> Value:
     if isinstance(value, tuple):
         return tuple(map(clean, value))
     return value
-
-
-@overload
-def _maybe(text: str) -> str: ...
-@overload
-def _maybe(text: None) -> None: ...
-def _maybe(text: str | None) -> str | None:
-    return None if text is None else clean(text)
 
 
 def _escape(char: str) -> str:

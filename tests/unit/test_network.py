@@ -141,7 +141,8 @@ def test_what_cannot_be_seen() -> None:
 @pytest.mark.parametrize("reason", [reason for reason in Reason if reason is not Reason.ABSENT])
 @pytest.mark.parametrize("part", ["sessions", "tgt"])
 def test_peers_that_could_not_be_asked_for_are_unknown(part: str, reason: Reason) -> None:
-    result = judge(recorded(), **({"sessions": ()} | {part: unavailable(reason)}))
+    parts: dict[str, Any] = {"sessions": ()} | {part: unavailable(reason)}
+    result = judge(recorded(), **parts)
     assert result.not_applicable is None
     assert (result.examined, [item.reason for item in result.unexamined]) == (0, [reason])
 

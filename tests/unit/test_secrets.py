@@ -1,0 +1,128 @@
+"""A secret planted in everything a host answers is in nothing that sctune says: no format, no trace, no capture.
+
+Files, tools' output, arguments of processes and the kernel's log each get it in the notations in which such secrets stand there.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from sctune.commands.doctor import rendered
+from sctune.config.model import Config
+from sctune.doctor import diagnose
+from sctune.host.answers import Answers
+from sctune.host.base import Completed
+from sctune.host.bundle import write_bundle
+from sctune.host.capture import CaptureHost
+from sctune.host.choose import open_host
+from sctune.host.recording import RecordingHost
+from sctune.host.tracing import Asked, TracingHost
+from sctune.inventory import Inventory, Part
+from sctune.records import replace
+from sctune.registry import load
+from sctune.report.format import FailOn, Format
+from sctune.report.trace import Trace
+from sctune.unavailable import Unavailable
+from tests.unit.test_hostile_answers import ANSWERS, OTHERS, TEXTS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sctune.host.base import Process
+    from sctune.model.report import Report
+
+SECRET = "pl4ntedS3cret77"
+PARTS = tuple(name for name, part in vars(Inventory).items() if isinstance(part, Part))
+NOTATIONS = (
+    f"node.session.auth.password = {SECRET}",
+    f"node.session.auth.password_in={SECRET}",
+    f"    incominguser volumes {SECRET}",
+    f"<target iqn.x:y>\n  outgoinguser = eucalyptus {SECRET}\n</target>",
+    f'{{"chap_password": "{SECRET}"}}',
+    f"tgtadm --lld iscsi --op new --mode account --user a --password {SECRET}",
+    f"root=iscsi:user:{SECRET}@192.0.2.1::3260:1:iqn.x:y",
+)
+NAMES = ("storage-controller-faults", "timeouts-aggressive")
+
+
+def _with_secret(answer: Any) -> Any:
+    if isinstance(answer, Unavailable):
+        return replace(answer, detail=f"{answer.detail} (password = {SECRET})")
+    text = answer.stdout if isinstance(answer, Completed) else answer
+    planted = text + "".join(f"\n{line}" for line in NOTATIONS) + "\n"
+    return replace(answer, stdout=planted, stderr=planted) if isinstance(answer, Completed) else planted
+
+
+def _can_hold_one(key: Any) -> bool:
+    """An attribute of sysfs is one value; a name of a file that speaks of a password is a name."""
+    return not (isinstance(key, str) and key.startswith(("/sys/", "/proc/sys/")))
+
+
+def _arguments(process: Process) -> Process:
+    return replace(process, argv=(*process.argv, "--password", SECRET, f"--secret={SECRET}"))
+
+
+def planted(name: str) -> CaptureHost:
+    """The recorded host, with the secret in every text. As a host gives it: nothing masks it on the way in."""
+    answers = ANSWERS[name]
+    kinds: dict[str, Any] = {
+        kind: {key: _with_secret(one) if _can_hold_one(key) else one for key, one in getattr(answers, kind).items()}
+        for kind in TEXTS
+    }
+    kinds |= {kind: getattr(answers, kind) for kind in OTHERS}
+    table = answers.processes
+    kinds["processes"] = tuple(map(_arguments, table)) if isinstance(table, tuple) else table
+    kinds["kernel_log"] = "\n".join(f"[    1.000000] {line}" for line in NOTATIONS)
+    return CaptureHost(Answers(identity=answers.identity, clock=answers.clock, source=answers.source, **kinds))
+
+
+def look(host: Any) -> Report:
+    inventory = Inventory(host, Config(), strict=True)
+    report = diagnose(host, Config(), inventory=inventory, strict=True)
+    for part in PARTS:
+        getattr(inventory, part)
+    return report
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_format_and_no_trace_tells_it(name: str, capfd: pytest.CaptureFixture[str]) -> None:
+    trace = Trace()
+    asked: list[Asked] = []
+
+    def tell(one: Asked) -> None:
+        asked.append(one)
+        trace.tell(one)
+
+    report = look(TracingHost(planted(name), tell))
+    trace.end(load())
+    for format in Format:
+        for quiet in (False, True):
+            said = rendered(report, format, load(), is_terminal=False, fail_on=FailOn.INFO, quiet=quiet).decode(errors="replace")
+            assert SECRET not in said, format
+    out, err = capfd.readouterr()
+    assert SECRET not in out + err
+    assert len(err.splitlines()) > len(asked) > 100
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_capture_holds_it_and_its_replay_says_the_same(name: str, tmp_path: Path) -> None:
+    host = RecordingHost(planted(name))
+    report = look(host)
+    file = f"{tmp_path}/capture"
+    write_bundle(host.answers(), f"{file}.tar.gz")
+    again = open_host(f"{file}.tar.gz", None)
+    assert isinstance(again, CaptureHost)
+    assert SECRET not in repr(again._answers.files) + repr(again._answers.commands) + repr(again._answers)
+    assert look(again).findings == report.findings
+
+
+def test_it_is_really_planted() -> None:
+    for name in NAMES:
+        answers = planted(name)._answers
+        held = [key for kind in TEXTS for key, one in getattr(answers, kind).items() if SECRET in str(one)]
+        assert any("iscsid.conf" in str(key) for key in held)
+        assert len(held) > 20
+        assert SECRET in str(answers.processes)
+        assert SECRET in str(answers.kernel_log)
