@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 DOCTOR = f"{sys.executable} -I -m sctune doctor --format json"
 DOCTOR_SECONDS = 120.0
+# What depends on how busy the machine was while the host was made: it may be said beside anything, unless it is what is looked for.
+OF_THE_MOMENT = frozenset({"IO_PRESSURE_HIGH", "MEMORY_PRESSURE", "LVM_COMMAND_SLOW", "TGT_CPU_SATURATED"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +57,8 @@ class Verdict:
         for finding in self.above_info():
             cause = finding["caused_by"]
             if (finding["code"], finding["severity"], finding["subject"]["id"]) in exact or finding["code"] in allowed:
+                continue
+            if finding["code"] in OF_THE_MOMENT - codes:
                 continue
             if cause is not None and cause["code"] in codes:
                 continue
