@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sctune.check import Check, Result, Unexamined, not_applicable
 from sctune.findings import Code, Risk, Severity, evidence
 from sctune.flush_path import volatile_layers
-from sctune.tgt_process import tgtadm
+from sctune.tgt_process import daemon_subject, tgtadm
 from sctune.unavailable import Reason, known, need
 
 if TYPE_CHECKING:
@@ -36,6 +36,26 @@ TGT_AIO_UNSAFE_FLUSH = Code(
     risk=Risk.DISRUPTIVE,
     source="tgt usr/bs_aio.c (bs_aio_cmd_submit), usr/sbc.c (sbc_sync_cache), 1.0.85 to 1.0.97, seen under strace; Linux "
     "Documentation/block/writeback_cache_control.rst",
+)
+
+TARGET_WRITE_CACHE = Code(
+    code="TARGET_WRITE_CACHE",
+    severities=(Severity.INFO,),
+    title="What initiators do not flush is in this host's memory",
+    meaning="LUNs of bstype rdwr write into the page cache, and tgt tells initiators so: by default a disk has a write cache. A "
+    "flush becomes fdatasync(2).",
+    why="That is honest, and how a disk behaves. A guest that flushes (file systems do) loses nothing; one that does not, since its "
+    "file system is mounted without barriers or its disk is told to be unsafe, loses half a minute of writes with this host.",
+    thresholds="Writable disks of bstype rdwr without the flags sync and direct, whose block in targets.conf does not say "
+    "write-cache off. One finding for each daemon.",
+    see=(
+        "tgtadm --lld iscsi --mode target --op show | grep 'Backing store flags'",
+        "sg_modes --page=8 /dev/sdX   # on an initiator",
+    ),
+    remedy="Nothing has to be done where guests flush. To have every write on disk before it is answered, make the LUN with "
+    "--bsoflags sync; it is slower by far.",
+    risk=Risk.SAFE,
+    source="tgtadm(8), --bsoflags; targets.conf(5), write-cache; tgt usr/bs_rdwr.c, usr/sbc.c",
 )
 
 
@@ -88,6 +108,44 @@ def _unsafe(target: Target, lun: Lun, layers: tuple[str, ...], subject: Subject)
     )
 
 
+def cache(look: Look) -> Result:
+    """LUNs that write into the page cache, which is what a disk's cache is to an initiator."""
+    inventory = look.inventory
+    tgt = need(inventory.tgt)
+    unexamined = tuple(Unexamined.of(item) for item in tgt.unanswered)
+    configuration = known(inventory.tgt_configuration)
+    off = {item.iqn for item in (configuration.targets if configuration else ()) if item.write_cache_off}
+    findings: list[Finding] = []
+    examined = 0
+    for daemon in tgt.daemons:
+        disks = [(target, lun) for target in daemon.targets for lun in target.disks if lun.backing_type == "rdwr"]
+        examined += len(disks)
+        cached = [
+            f"{target.iqn}/{lun.number}"
+            for target, lun in disks
+            if target.iqn not in off and not lun.read_only and not _FLAGS & set(lun.backing_flags.replace(":", " ").split())
+        ]
+        if cached:
+            findings.append(
+                TARGET_WRITE_CACHE.found(
+                    daemon_subject(daemon.control_port),
+                    f"{len(cached)} of {len(disks)} LUNs keep in memory what initiators have not flushed",
+                    evidence(
+                        luns=tuple(cached[:_SHOWN]),
+                        count=len(cached),
+                        source=f"{tgtadm(daemon.control_port)} --mode target --op show, targets.conf",
+                    ),
+                )
+            )
+    if not examined and not unexamined:
+        return not_applicable("no LUN of bstype rdwr" if tgt.daemons else "no tgtd runs")
+    return Result(examined=examined, findings=tuple(findings), unexamined=unexamined)
+
+
+_FLAGS = frozenset({"sync", "direct"})
+_SHOWN = 5
+
+
 CHECKS: tuple[Check, ...] = (
     Check(
         name="target-flush",
@@ -95,5 +153,12 @@ CHECKS: tuple[Check, ...] = (
         codes=(TGT_AIO_UNSAFE_FLUSH,),
         needs=("tgt", "chains", "backings", "loops", "block", "mounts"),
         run=flush,
+    ),
+    Check(
+        name="target-write-cache",
+        title="What targets keep until it is flushed",
+        codes=(TARGET_WRITE_CACHE,),
+        needs=("tgt", "tgt_configuration"),
+        run=cache,
     ),
 )

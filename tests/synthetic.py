@@ -91,6 +91,10 @@ def storage_controller(volumes: int) -> SyntheticHost:
         "/proc/sys/vm/dirty_writeback_centisecs": "500\n",
         "/sys/class/misc/device-mapper/dev": "10:236\n",
         "/sys/class/misc/loop-control/dev": "10:237\n",
+        "/proc/uptime": "2000.00 1900.00\n",
+        "/proc/./uptime": "2000.50 1900.40\n",
+        "/proc/900/task/900/schedstat": "5000000000 100000000 1000\n",
+        "/proc/900/schedstat": "5001000000 100000000 1001\n",
         "/var/run/tgtd/socket.0": "",
         "/run/tgtd/socket.0": "",
     }
@@ -112,7 +116,16 @@ def storage_controller(volumes: int) -> SyntheticHost:
         table.append(f"{_dm_name(number)}: 0 {GIB // 512} linear 7:{number} 2048\n")
         report.append(_vg(number))
         targets.append(_target(number))
-    tgtd = Process(pid=900, ppid=1, name="tgtd", state="S", argv=("tgtd", "-f"), started=100.0, cpu_seconds=1.0, uid=0)
+    tgtd = Process(
+        pid=900,
+        ppid=1,
+        name="tgtd",
+        state="S",
+        argv=("tgtd", "-f", "--iscsi", "portal=10.1.0.5:3260"),
+        started=100.0,
+        cpu_seconds=1.0,
+        uid=0,
+    )
     cloud = Process(
         pid=901, ppid=1, name="eucalyptus-clou", state="S", argv=("eucalyptus-cloud",), started=100.0, cpu_seconds=9.0, uid=0
     )

@@ -113,6 +113,8 @@ class PersistedTarget:
     initiator_names: tuple[str, ...]
     chap: bool
     backing_type: str
+    write_cache_off: bool = False
+    """Whether write-cache is off for the whole target."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -50,6 +50,7 @@ class Block:
     names: list[str] = field(default_factory=list)
     chap: bool = False
     backing_type: str = ""
+    cache_off: bool = False
 
     def add(self, key: str, value: str) -> None:
         """One directive. Only that there is a user is kept of incominguser, not who, and no secret."""
@@ -76,6 +77,7 @@ class Block:
             initiator_names=tuple(self.names),
             chap=self.chap,
             backing_type=self.backing_type,
+            write_cache_off=self.cache_off,
         )
 
 
@@ -104,6 +106,8 @@ def parse(text: str, file: str, blocks: dict[str, Block]) -> tuple[str, ...]:
             if key.lower() in ("include", "includeoptional") and value:
                 includes.append(value)
             elif target is not None and value:
+                if key == "write-cache" and stack[-1:] == ["target"]:
+                    target.cache_off = value.lower() == "off"
                 target.add(key, value)
     return tuple(includes)
 

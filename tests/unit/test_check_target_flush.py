@@ -15,7 +15,7 @@ from tests.unit.serving_hosts import loop
 from tests.unit.storage_hosts import loops
 from tests.unit.tgt_hosts import HUNG, IQN, NO_TGT, daemon, facts, gone, look, lun, only, run, stat, state, target, there
 
-(FLUSH,) = target_flush.CHECKS
+FLUSH = target_flush.CHECKS[0]
 LV = "/dev/vg/lv"
 
 

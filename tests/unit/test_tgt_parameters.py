@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sctune.host.base import Completed, TgtMode
+from sctune.host.redact import redact_file
 from sctune.model.target import Target, TgtDaemon, TgtState
 from sctune.model.tgt_tuning import TargetParameters, TgtVersion
 from sctune.probes import tgt_parameters, tgt_version
@@ -77,10 +78,46 @@ def ran(*argv: str, stdout: str = "", status: int = 0) -> tuple[tuple[str, ...],
     return argv, Completed(argv=argv, status=status, stdout=stdout, stderr="", seconds=0.0)
 
 
-def test_version_and_package() -> None:
-    debian = ran("dpkg-query", "--show", "--showformat", "${Version}", "tgt", stdout="1:1.0.85-1+deb12u1")
-    host = FakeHost(commands=dict([ran("tgtadm", "--version", stdout="1.0.85\n"), debian]))
+STATUS = """Package: tgt-rbd
+Status: install ok installed
+Version: 1:9.9-1
+
+Package: tgt
+Status: install ok installed
+Architecture: amd64
+Version: 1:1.0.85-1+deb12u1
+Description: a target
+ Version: 3
+
+Package: other
+Version: 2
+"""
+
+
+def test_version_and_package_by_dpkgs_own_file() -> None:
+    host = FakeHost(files={"/var/lib/dpkg/status": STATUS})
     assert tgt_version.probe(host) == TgtVersion(version="1.0.85", package="1:1.0.85-1+deb12u1")
+    assert host.asked == []
+    # A capture keeps no more of it than is asked.
+    kept = redact_file("/var/lib/dpkg/status", STATUS)
+    assert tgt_version.parse_status(kept) == "1:1.0.85-1+deb12u1"
+    assert "tgt-rbd" not in kept
+    assert "other" not in kept
+
+
+def test_a_file_too_large_to_read_and_a_package_that_was_removed() -> None:
+    debian = ran("dpkg-query", "--show", "--showformat", "${Version}", "tgt", stdout="1:1.0.85-1+deb12u1")
+    large = Unavailable(reason=Reason.FAILED, what="/var/lib/dpkg/status", detail="larger than 4 MiB")
+    host = FakeHost(files={"/var/lib/dpkg/status": large}, commands=dict([debian]))
+    assert tgt_version.probe(host) == TgtVersion(version="1.0.85", package="1:1.0.85-1+deb12u1")
+    assert tgt_version.parse_status(STATUS.replace("install ok installed", "deinstall ok config-files")) == ""
+
+
+@given(st.text())
+def test_any_text_of_dpkg(text: str) -> None:
+    tgt_version.parse_status(f"Package: tgt\n{text}")
+    tgt_version.parse_status(text)
+    tgt_version.upstream(text)
 
 
 def test_red_hat_calls_it_otherwise_and_a_built_one_has_no_package() -> None:

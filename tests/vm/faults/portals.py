@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tests.vm.hosts import overlay
+from tests.vm.hosts.tgt import Export
 
 from .base import Expected, HostFault
 from .targets import SHOW, address
@@ -19,6 +20,7 @@ _PORTAL = "tgtadm --lld iscsi --mode portal"
 _SAN = "10.20.0.1"
 # Somebody's; the machine has no network that could carry it anywhere, and documentation's own addresses count as private.
 _PUBLIC = "11.22.33.44"
+_PLAIN = "iqn.2024-05.lab.example"
 _LIO = "/sys/kernel/config/target"
 _LIO_IQN = "iqn.2003-01.org.linux-iscsi.lab:disk0"
 
@@ -48,6 +50,33 @@ def _share_port(_volumes: Sequence[Volume]) -> list[str]:
     return [*address(_SAN), *listen, f"{_PORTAL} --op new --param portal=127.0.0.1:3260", *_lio(f"{_SAN}:3260")]
 
 
+def _configured_otherwise(_volumes: Sequence[Volume]) -> list[str]:
+    """Three plain targets beside the cloud's: one deleted by hand, one that lets another in, one that nobody wrote down."""
+    stanzas = [
+        line
+        for name in ("gone", "other")
+        for line in (
+            f"<target {_PLAIN}:{name}>",
+            f"    backing-store /srv/{name}.img",
+            "    initiator-address 127.0.0.1",
+            "</target>",
+        )
+    ]
+    target = "tgtadm --lld iscsi --mode target"
+    bare = Export(iqn=f"{_PLAIN}:bare", tid=90, backing="/srv/bare.img", acl="127.0.0.1", chap=False)
+    return [
+        "truncate -s 64M /srv/gone.img /srv/other.img /srv/bare.img",
+        "cat > /etc/tgt/conf.d/plain.conf <<'END'",
+        *stanzas,
+        "END",
+        f"tgt-admin --update {_PLAIN}:gone; tgt-admin --update {_PLAIN}:other",
+        *bare.lines(),
+        f"tgt-admin --delete {_PLAIN}:gone",
+        f"tid=$({SHOW} | sed -n 's/^Target \\([0-9]*\\): {_PLAIN}:other$/\\1/p')",
+        f"{target} --op bind --tid $tid -I 10.9.9.9",
+    ]
+
+
 def _under_systemd(volumes: Sequence[Volume]) -> list[str]:
     """A sound host whose tgtd is started by systemd."""
     start = ["systemctl start tgt" if line == "tgtd" else line for line in overlay.start()]
@@ -70,6 +99,16 @@ FAULTS: tuple[HostFault, ...] = (
             "ss -Hltnp | grep ' 127.0.0.1:3260 ' | grep -q tgtd",
             f"! {_PORTAL} --op new --param portal=0.0.0.0:3260",
         ],
+    ),
+    HostFault(
+        name="target-not-as-configured",
+        rare=True,
+        breaks=_configured_otherwise,
+        expects=lambda _volumes: tuple(
+            Expected(code="TARGET_CONFIG_DRIFT", severity="warning", subject=f"{_PLAIN}:{name}")
+            for name in ("gone", "other", "bare")
+        ),
+        facts=lambda _volumes: [f"! {SHOW} | grep -q {_PLAIN}:gone", f"{SHOW} | grep -q {_PLAIN}:bare"],
     ),
     HostFault(
         name="open-access-on-public-address",

@@ -1,0 +1,133 @@
+"""Whether tgtd serves what is configured, and would serve after a restart what it serves now."""
+
+from __future__ import annotations
+
+from shlex import quote
+from typing import TYPE_CHECKING
+
+from sctune.backends.choose import candidates
+from sctune.check import Check, Result, Unexamined, not_applicable
+from sctune.findings import Code, Risk, Severity, Subject, SubjectKind, evidence
+from sctune.paths import normalise
+from sctune.tgt_process import tgtadm
+from sctune.unavailable import Reason, need
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sctune.check import Look
+    from sctune.findings import Finding
+    from sctune.model.chain import Chains
+    from sctune.model.target import PersistedTarget, Target
+
+TARGET_CONFIG_DRIFT = Code(
+    code="TARGET_CONFIG_DRIFT",
+    severities=(Severity.WARNING,),
+    title="What tgtd serves is not what is configured",
+    meaning="A target differs between the running tgtd and targets.conf with what it includes: it is in one of them alone, or its "
+    "disks, the initiators it lets in or its account differ.",
+    why="tgtd forgets all when it stops, and tgt-admin makes what is configured. After the next restart initiators find another "
+    "target than now: none, one with other disks, or one that does not let them in, or that lets everybody in.",
+    thresholds="tgtd on control port 0 against a configuration that has a target at all. Compared: which targets there are, paths "
+    "of their disks, addresses and names (none configured: ALL), and whether an account is bound that is not configured (the "
+    "other way round is TARGET_CHAP_MISSING). Not judged: targets of Eucalyptus, which are made by tgtadm alone and written "
+    "nowhere; a target without any disk (TARGET_LUN_MISSING); a host where nothing is configured. Seen twice.",
+    see=("tgt-admin --dump", "tgt-admin --show", "grep -rn '<target' /etc/tgt"),
+    remedy="Decide which of the two is meant. tgt-admin --update makes a target as configured, and refuses while initiators use "
+    "it; tgt-admin --dump prints what runs in the form of targets.conf (without secrets).",
+    risk=Risk.DISRUPTIVE,
+    source="tgt-admin(8), targets.conf(5); cinder volume/targets/tgt.py (a file a volume)",
+    confirm=True,
+)
+
+
+def drift(look: Look) -> Result:
+    """The running targets against the configured ones."""
+    inventory = look.inventory
+    tgt = need(inventory.tgt)
+    configuration = need(inventory.tgt_configuration)
+    if not configuration.targets:
+        return not_applicable("targets.conf and what it includes configure no target")
+    main = next((daemon for daemon in tgt.daemons if daemon.control_port == 0), None)
+    unexamined = [Unexamined.of(item) for item in tgt.unanswered]
+    if main is None:
+        return Result(examined=0, unexamined=tuple(unexamined)) if unexamined else not_applicable("no tgtd on control port 0")
+    chains = need(inventory.chains)
+    unexamined += [
+        Unexamined(what=file, reason=Reason.FAILED, detail="part of tgt's configuration, and could not be read")
+        for file in configuration.unread
+    ]
+    wanted = {item.iqn: item for item in configuration.targets}
+    live = {target.iqn: target for target in main.targets}
+    findings: list[Finding] = []
+    examined = 0
+    for iqn in dict.fromkeys((*wanted, *live)):
+        target, persisted = live.get(iqn), wanted.get(iqn)
+        if target is not None and persisted is None and (configuration.unread or not _persists(target, chains)):
+            continue
+        examined += 1
+        if target is None:
+            differences: tuple[str, ...] = ("configured, and not served",)
+        elif persisted is None:
+            differences = ("served, and not configured",)
+        else:
+            differences = _differences(target, persisted)
+        if differences:
+            findings.append(_finding(iqn, target, persisted, differences, chains))
+    return Result(examined=examined, findings=tuple(findings), unexamined=tuple(unexamined))
+
+
+def _persists(target: Target, chains: Chains) -> bool:
+    """Whether whoever made the target keeps it in a file. A cloud that does not is known by its targets' or volumes' names."""
+    if any(backend.is_target(target.iqn) for backend in candidates(configured=None, cloud=None, lvs=())):
+        return False
+    served = [chains.by_export.get((target.iqn, lun.number)) for lun in target.disks]
+    return all(chain.backend.persists_targets for chain in served if chain is not None and chain.ours)
+
+
+def _differences(target: Target, persisted: PersistedTarget) -> tuple[str, ...]:
+    found: list[str] = []
+    if target.disks:
+        paths = sorted(normalise(lun.backing_path) for lun in target.disks)
+        if paths != sorted(normalise(path) for path in persisted.backing_paths):
+            found.append(f"disks {_list(paths)}, configured {_list(persisted.backing_paths)}")
+    # tgt-admin binds ALL where no address is given, whether or not names are.
+    allowed = {*(persisted.initiator_addresses or ("ALL",)), *persisted.initiator_names}
+    # Several in one line, or anything else that is more than one word, is tgt-admin's to read.
+    if not any(len(word.split()) != 1 or "," in word for word in allowed) and set(target.acls) != allowed:
+        found.append(f"lets in {_list(target.acls)}, configured {_list(sorted(allowed))}")
+    if target.accounts and not persisted.chap:
+        found.append("asks for CHAP, which is not configured")
+    return tuple(found)
+
+
+def _list(items: Iterable[str]) -> str:
+    return ", ".join(items) or "none"
+
+
+def _finding(
+    iqn: str, target: Target | None, persisted: PersistedTarget | None, differences: tuple[str, ...], chains: Chains
+) -> Finding:
+    subject = Subject(kind=SubjectKind.TARGET, id=iqn) if target is None else chains.subject_of_target(target)
+    return TARGET_CONFIG_DRIFT.found(
+        subject,
+        f"{iqn}: {'; '.join(differences)}",
+        evidence(
+            differences=differences,
+            configured_in=persisted.file if persisted is not None else "",
+            sessions=len(target.nexuses) if target is not None else 0,
+            source=f"{tgtadm(0)} --mode target --op show, targets.conf",
+        ),
+        commands=("tgt-admin --dump",) if persisted is None else (f"tgt-admin --pretend --update {quote(iqn)}",),
+    )
+
+
+CHECKS: tuple[Check, ...] = (
+    Check(
+        name="target-drift",
+        title="Targets are as they are configured",
+        codes=(TARGET_CONFIG_DRIFT,),
+        needs=("tgt", "tgt_configuration", "chains"),
+        run=drift,
+    ),
+)
