@@ -44,7 +44,7 @@ TARGET_WRITE_CACHE = Code(
     title="What initiators do not flush is in this host's memory",
     meaning="LUNs of bstype rdwr write into the page cache, and tgt tells initiators so: by default a disk has a write cache. A "
     "flush becomes fdatasync(2).",
-    why="That is honest, and how a disk behaves. A guest that flushes (file systems do) loses nothing; one that does not: for its "
+    why="That is honest, and how a disk behaves. A guest that flushes (file systems do) loses nothing; one that does not, as its "
     "file system is mounted without barriers or its disk is told to be unsafe, loses half a minute of writes with this host.",
     thresholds="Writable disks of bstype rdwr without the flags sync and direct, whose block in targets.conf does not say "
     "write-cache off. One finding for each daemon.",

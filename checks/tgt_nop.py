@@ -22,8 +22,8 @@ TGT_NOP_OFF = Code(
     "set and nop_count 0: tgtd then gives up each connection at its first NOP-In, answered or not.",
     why="An initiator that lost power keeps its session until TCP keepalive notices, after an hour: the volume is in use until "
     "then. With nop_count 0 all initiators lose their connections again and again.",
-    thresholds="info: nop_interval 0. A warning: nop_interval above 0 with nop_count 0. Versions of tgt without the two are not "
-    "judged.",
+    thresholds="info: nop_interval 0. A warning: nop_interval above 0 with nop_count 0. Four targets of each daemon are asked: "
+    "others may be set one by one. A tgt without the two is not judged.",
     see=("tgtadm --lld iscsi --mode target --op show --tid 1 | grep nop_",),
     remedy="Set both where a dead initiator must be noticed soon: for new targets by tgtd's --iscsi nop_interval=5,nop_count=5, "
     "for a target that is there as shown. It counts for connections made afterwards. Not before tgt 1.0.67, which leaks a task for "
@@ -35,7 +35,7 @@ TGT_NOP_OFF = Code(
 
 
 def nop(look: Look) -> Result:
-    """nop_interval and nop_count of all targets, a finding a daemon."""
+    """nop_interval and nop_count of a few targets of each daemon, a finding a daemon: asking all costs a request each."""
     inventory = look.inventory
     tgt = need(inventory.tgt)
     unexamined = tuple(Unexamined.of(item) for item in tgt.unanswered)
@@ -43,7 +43,7 @@ def nop(look: Look) -> Result:
         if unexamined:
             return Result(examined=0, unexamined=unexamined)
         return not_applicable("tgtd serves no target" if tgt.daemons else "no tgtd runs")
-    told = [item for item in need(inventory.tgt_parameters) if item.nop_interval is not None]
+    told = [item for item in need(inventory.tgt_defaults) if item.nop_interval is not None]
     if not told:
         return not_applicable("this tgt has no NOP-Ins") if not unexamined else Result(examined=0, unexamined=unexamined)
     tids = {(target.control_port, target.iqn): target.tid for target in tgt.targets}
@@ -66,7 +66,7 @@ def _finding(port: int, items: list[TargetParameters], count: int, tids: dict[tu
     what = "cuts connections at every NOP-In (nop_count 0)" if cuts else "sends no NOP-Ins (nop_interval 0)"
     return TGT_NOP_OFF.found(
         daemon_subject(port),
-        f"tgtd {what}: {len(items)} of {count} targets",
+        f"tgtd {what}: {len(items)} of the {count} targets that were asked",
         evidence(
             targets=tuple(item.iqn for item in items[:_SHOWN]),
             nop_interval=items[0].nop_interval,
@@ -87,7 +87,7 @@ CHECKS: tuple[Check, ...] = (
         name="tgt-nop",
         title="tgtd notices initiators that are gone",
         codes=(TGT_NOP_OFF,),
-        needs=("tgt", "tgt_parameters"),
+        needs=("tgt", "tgt_defaults"),
         run=nop,
     ),
 )

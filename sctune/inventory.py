@@ -222,6 +222,13 @@ class Inventory:
         return probe(self.host, tgt=self.tgt)
 
     @Part
+    def tgt_defaults(self) -> tuple[TargetParameters, ...] | Unavailable:
+        """What a few of each tgtd's targets negotiate: they have it from their daemon, unless somebody set it one by one."""
+        from sctune.probes.tgt_parameters import probe
+
+        return probe(self.host, tgt=self.tgt, most=4)
+
+    @Part
     def tgt_version(self) -> TgtVersion | Unavailable:
         """Which tgt is installed."""
         from sctune.probes.tgt_version import probe

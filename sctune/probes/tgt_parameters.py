@@ -21,13 +21,13 @@ _KNOWN = frozenset(
 )  # fmt: skip
 
 
-def probe(host: Host, *, tgt: TgtState | Unavailable) -> tuple[TargetParameters, ...] | Unavailable:
-    """A record for each target. A target that is deleted while we ask is left out; a daemon that stops answering ends the
-    asking, since each question would cost its deadline."""
+def probe(host: Host, *, tgt: TgtState | Unavailable, most: int | None = None) -> tuple[TargetParameters, ...] | Unavailable:
+    """A record for each target, at most *most* of each daemon. A target that is deleted while we ask is left out; a daemon that
+    stops answering ends the asking, since each question would cost its deadline."""
     if isinstance(tgt, Unavailable):
         return tgt
     found: list[TargetParameters] = []
-    for target in tgt.targets:
+    for target in (target for daemon in tgt.daemons for target in daemon.targets[:most]):
         text = host.tgt(TgtMode.TARGET, control_port=target.control_port, tid=target.tid)
         if isinstance(text, Unavailable):
             if text.reason is Reason.FAILED or text.reason is Reason.ABSENT:

@@ -94,11 +94,11 @@ def parameters(text: str) -> Any:
 
 def test_nop_ins() -> None:
     tgt = state(daemon(target()))
-    assert codes(run(NOP, tgt=tgt, tgt_parameters=parameters("nop_interval=0\nnop_count=0\n"))) == [("TGT_NOP_OFF", "info", "tgtd")]
-    cutting = only(run(NOP, tgt=tgt, tgt_parameters=parameters("nop_interval=1\nnop_count=0\n")))
+    assert codes(run(NOP, tgt=tgt, tgt_defaults=parameters("nop_interval=0\nnop_count=0\n"))) == [("TGT_NOP_OFF", "info", "tgtd")]
+    cutting = only(run(NOP, tgt=tgt, tgt_defaults=parameters("nop_interval=1\nnop_count=0\n")))
     assert str(cutting.severity) == "warning"
     assert cutting.remedy.commands == ("tgtadm --lld iscsi --mode target --op update --tid 1 --name nop_count --value 5",)
-    assert run(NOP, tgt=tgt, tgt_parameters=parameters("nop_interval=5\nnop_count=5\n")).findings == ()
-    assert run(NOP, tgt=tgt, tgt_parameters=parameters("MaxConnections=1\n")).not_applicable == "this tgt has no NOP-Ins"
+    assert run(NOP, tgt=tgt, tgt_defaults=parameters("nop_interval=5\nnop_count=5\n")).findings == ()
+    assert run(NOP, tgt=tgt, tgt_defaults=parameters("MaxConnections=1\n")).not_applicable == "this tgt has no NOP-Ins"
     with pytest.raises(CannotLook):
-        run(NOP, tgt=tgt, tgt_parameters=unavailable(Reason.TIMEOUT))
+        run(NOP, tgt=tgt, tgt_defaults=unavailable(Reason.TIMEOUT))
