@@ -48,9 +48,16 @@ def probe(host: Host, *, processes: Processes | Unavailable) -> tuple[TgtLoad, .
         if isinstance(second, Unavailable):
             return second
         loads = tuple(load(ports[pid], pid, first, second) for pid in ports if pid in first[1] and pid in second[1])
-        if all(item.share is not None and item.share < _MAYBE_BUSY for item in loads):
+        # One that waits for a processor has run for nothing yet: its state tells.
+        if all(item.share is not None and item.share < _MAYBE_BUSY and not _runnable(host, item.pid) for item in loads):
             break
     return loads
+
+
+def _runnable(host: Host, pid: int) -> bool:
+    """Whether the thread runs or waits for a processor now (proc(5), /proc/PID/stat)."""
+    text = host.read(f"/proc/{pid}/task/{pid}/stat")
+    return isinstance(text, str) and text.rpartition(")")[2].split()[:1] == ["R"]
 
 
 def load(port: int, pid: int, first: tuple[float, dict[int, float]], second: tuple[float, dict[int, float]]) -> TgtLoad:
