@@ -37,6 +37,8 @@ LUNS = (f"{STORE}/vol-1", LOST)
 NAMES = {
     "sample0": "*",
     "sample0.conf": "*.conf",
+    **{f"sample{number}.conf": "*.conf" for number in range(1, 6)},
+    "sample0_00000-1.vg": "*.vg",
     "loop0": "loop*",
     "loop1": "loop*",
     "dm-0": "dm-*",
@@ -44,6 +46,7 @@ NAMES = {
     "nvme0n1": "nvme*",
     "sda": "sd*",
     "sda1": "*",
+    "dev-sda1": "dev-*",
     "vda": "*",
     "sr0": "sr*",
     "zram0": "*",
@@ -69,6 +72,7 @@ FOLDERS: dict[str, tuple[str, ...]] = {
     "/sys/block": ("dm-0", "loop0", "loop1", "md0", "nvme0n1", "sda", "sr0", "vda", "zram0"),
     "/sys/block/dm-0/slaves": ("loop0",),
     "/sys/block/md0/slaves": ("sda1",),
+    "/sys/block/md0/md": ("dev-sda1",),
     "/sys/class/iscsi_session": ("session1",),
     "/sys/class/iscsi_connection": ("connection1:0",),
     "/sys/class/iscsi_host": ("host3",),
@@ -84,6 +88,12 @@ FOLDERS: dict[str, tuple[str, ...]] = {
     "/var/lib/iscsi/nodes/iqn.2000-01.sample:t/192.0.2.1,3260,1": ("default",),
     "/dev/disk/by-id": ("wwn-0x1",),
     "/var/run/tgtd": ("socket.0",),
+    # A file of one folder hides those of its name in the others.
+    "/run/sysctl.d": ("sample1.conf",),
+    "/usr/local/lib/sysctl.d": ("sample2.conf",),
+    "/usr/lib/sysctl.d": ("sample3.conf",),
+    "/lib/sysctl.d": ("sample4.conf",),
+    "/etc/lvm/archive": ("sample0_00000-1.vg",),
 }
 
 _NODE = "node.name = iqn.2000-01.sample:t\nnode.session.auth.password = sample\n"
@@ -131,6 +141,10 @@ FILES = {
     "/proc/self/mountinfo": f"20 1 8:1 / / rw - ext4 /dev/sda1 rw\n21 20 8:1 / {STORE} rw - ext4 /dev/sda1 rw\n",
     "/proc/meminfo": "MemTotal: 4 kB\nMemFree: 4 kB\nDirty: 0 kB\nWriteback: 0 kB\n",
     "/proc/pressure/io": _STALLS,
+    "/proc/uptime": "1.00 1.00\n",
+    "/proc/./uptime": "1.00 1.00\n",
+    f"/proc/{TGTD}/task/{TGTD}/schedstat": "1 1 1\n",
+    f"/proc/{TGTD}/schedstat": "1 1 1\n",
     "/proc/pressure/memory": _STALLS,
     "/proc/net/unix": "0: 00000002 00000000 00010000 0001 01 1 @tgtd.ipc_abstract_namespace.0\n",
     "/sys/kernel/mm/transparent_hugepage/enabled": "[always] never\n",
