@@ -115,9 +115,11 @@ class _Judge:
         return None
 
     def _known(self, device: DmDevice, lv: LogicalVolume) -> _Left | None:
+        if device.uuid != lv.dm_uuid or "error" in lv.segment_types or not of_errors(device):
+            return None
+        # The VG is looked for where it matters only: there are as many VGs as volumes.
         vg = vg_of(self.report, lv) if self.report else None
-        whole = vg is not None and vg.missing_pv_count == 0
-        if device.uuid != lv.dm_uuid or not whole or "error" in lv.segment_types or not of_errors(device):
+        if vg is None or vg.missing_pv_count:
             return None
         return _Left(device=device, why=f"it has a table of errors in place of {lv.full_name}")
 

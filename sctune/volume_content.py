@@ -41,7 +41,7 @@ class Contents:
     def of_path(self, path: str) -> Inside | None:
         """What a device in /dev carries; a partition what its disk does."""
         name = path.rpartition("/")[2]
-        return self.devices.get(whole_disk(self.names.get(name, name), frozenset(self.devices)))
+        return self.devices.get(whole_disk(self.names.get(name, name), self.devices))
 
     def of_pv(self, pv: PhysicalVolume) -> Inside | None:
         """What the PV's device carries."""

@@ -16,7 +16,7 @@ from sctune.records import replace
 from sctune.unavailable import Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Container, Mapping
 
     from sctune.host.base import Host
 
@@ -81,7 +81,7 @@ def kind_of(name: str) -> BlockKind:
     return BlockKind.OTHER
 
 
-def whole_disk(name: str, known: frozenset[str]) -> str:
+def whole_disk(name: str, known: Container[str]) -> str:
     """The disk that a name in a slaves folder belongs to: itself, or for a partition (sda2, nvme0n1p2, loop3p1) its disk."""
     if name in known:
         return name
