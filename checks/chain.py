@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from sctune.check import Check, Look, Result, Unexamined, not_applicable
 from sctune.findings import Code, Finding, Risk, Severity, evidence
 from sctune.lvm_view import of_errors
+from sctune.model.volume import VolumeState
 from sctune.unavailable import Reason, Unavailable, need
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ VOLUME_CHAIN_BROKEN = Code(
     source="eucalyptus/eucalyptus, OverlayManager.java (exportVolume): file, loop device, VG and LV, target are made in this order",
     confirm=True,
     last_resort=True,
+    volume=VolumeState.BROKEN,
 )
 
 

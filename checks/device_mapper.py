@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sctune.check import Check, Look, Result, not_applicable
 from sctune.findings import Code, Finding, Risk, Severity, Subject, SubjectKind, evidence
+from sctune.model.volume import VolumeState
 from sctune.probes.dm_text import lvm_name
 from sctune.unavailable import known, need
 
@@ -36,6 +37,7 @@ SUSPENDED = Code(
     risk=Risk.SAFE,
     source="dmsetup(8), suspend and resume; Linux Documentation/ABI/testing/sysfs-block-dm (dm/suspended)",
     confirm=True,
+    volume=VolumeState.BROKEN,
 )
 
 

@@ -10,6 +10,7 @@ from sctune.check import Check, Look, Result, Unexamined, not_applicable
 from sctune.checks.device_mapper import lv_key
 from sctune.findings import Code, Finding, Risk, Severity, Subject, SubjectKind, evidence
 from sctune.lvm_view import of_errors, vg_of
+from sctune.model.volume import VolumeState
 from sctune.probes.dm_text import lvm_name
 from sctune.records import dataclass
 from sctune.unavailable import Reason, Unavailable, known, need
@@ -45,6 +46,7 @@ LEFTOVER = Code(
     source="dmsetup(8), remove and wipe_table; Linux Documentation/ABI/testing/sysfs-block-dm; lvm2 lib/activate/dev_manager.c "
     "(build_dm_uuid)",
     confirm=True,
+    volume=VolumeState.ORPHANED,
 )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from sctune.check import Check, Result, Unexamined, not_applicable
 from sctune.findings import Cause, Code, Risk, Severity, Subject, SubjectKind, evidence
 from sctune.initiator import session_subject, words
+from sctune.model.volume import VolumeState
 from sctune.tgt_process import daemon_subject, port_of_socket
 from sctune.tgt_state import DOWN, LOST, UNRESPONSIVE, down, hanging, lost_exports, runs, unserved_sessions
 from sctune.unavailable import Reason, Unavailable, known, need
@@ -60,6 +61,7 @@ ISCSI_SESSION_FAILED = Code(
     risk=Risk.SAFE,
     source="open-iscsi README section 8; Linux drivers/scsi/scsi_transport_iscsi.c (session_recovery_timedout)",
     confirm=True,
+    volume=VolumeState.BROKEN,
 )
 
 ISCSI_SECRETS_EXPOSED = Code(

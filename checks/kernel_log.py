@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from sctune.check import Check, Look, Result
 from sctune.findings import Code, Finding, Risk, Severity, Subject, evidence
 from sctune.kernel_subjects import KernelSubjects, without_doubles
+from sctune.model.volume import VolumeState
 from sctune.unavailable import need
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ ERRORS = Code(
     risk=Risk.SAFE,
     source="Linux block/blk-core.c, fs/buffer.c, drivers/block/loop.c, drivers/md, drivers/scsi/scsi_transport_iscsi.c; "
     "Documentation/ABI/testing/dev-kmsg",
+    volume=VolumeState.DEGRADED,
 )
 
 

@@ -10,6 +10,7 @@ from sctune.findings import Code, Finding, Risk, Severity, Subject, SubjectKind,
 from sctune.host.base import FileKind, FileStat
 from sctune.loop_use import all_could_be_seen, users
 from sctune.model.units import SECTOR, size_words
+from sctune.model.volume import VolumeState
 from sctune.unavailable import Reason, Unavailable, known, need
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ DELETED = Code(
     risk=Risk.DISRUPTIVE,
     source="Linux Documentation/ABI/testing/sysfs-block-loop; d_path() in fs/d_path.c appends the mark; unlink(2)",
     confirm=True,
+    volume=VolumeState.BROKEN,
 )
 DUPLICATE = Code(
     code="LOOP_DUPLICATE_BACKING",
@@ -54,6 +56,7 @@ DUPLICATE = Code(
     risk=Risk.DISRUPTIVE,
     source="losetup(8), --nooverlap; Linux drivers/block/loop.c keeps no record of files in use",
     confirm=True,
+    volume=VolumeState.BROKEN,
 )
 SIZE_MISMATCH = Code(
     code="LOOP_SIZE_MISMATCH",
@@ -71,6 +74,7 @@ SIZE_MISMATCH = Code(
     risk=Risk.SAFE,
     source="losetup(8), --set-capacity; lo_calculate_size() in Linux drivers/block/loop.c",
     confirm=True,
+    volume=VolumeState.DEGRADED,
 )
 
 

@@ -10,6 +10,7 @@ from sctune.check import Check, Look, Result, Unexamined, not_applicable
 from sctune.findings import Code, Finding, Risk, Severity, Subject, SubjectKind, evidence
 from sctune.loop_use import mount_points, users
 from sctune.model.units import duration_words
+from sctune.model.volume import VolumeState
 from sctune.unavailable import Reason, Unavailable, known, need
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ LEAKED = Code(
     source="eucalyptus/eucalyptus OverlayManager.java (doUnexport: lvchange -an, then losetup -d, whose failure is logged and "
     "forgotten); systemd sd-device (USEC_INITIALIZED); proc(5), starttime",
     confirm=True,
+    volume=VolumeState.LEAKED,
 )
 DETACH_PENDING = Code(
     code="LOOP_DETACH_PENDING",

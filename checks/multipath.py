@@ -9,6 +9,7 @@ from sctune.check import Check, Result, Unexamined, not_applicable
 from sctune.findings import Cause, Code, Risk, Severity, Subject, SubjectKind, evidence
 from sctune.initiator import count, session_subject
 from sctune.model.dm import MultipathStatus
+from sctune.model.volume import VolumeState
 from sctune.unavailable import Unavailable, known, need
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ PATH_FAILED = Code(
     risk=Risk.SAFE,
     source="Linux drivers/md/dm-mpath.c (multipath_status); multipath(8), multipathd(8)",
     confirm=True,
+    volume=VolumeState.DEGRADED,
 )
 
 

@@ -10,6 +10,7 @@ from sctune.findings import Cause, Code, Finding, Risk, Severity, Subject, Subje
 from sctune.loop_use import all_could_be_seen, users
 from sctune.lvm_view import subject_of
 from sctune.model.units import size_words
+from sctune.model.volume import VolumeState
 from sctune.unavailable import Reason, known, need
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ MISSING = Code(
     risk=Risk.SAFE,
     source="vgreduce(8), vgextend(8) --restoremissing, lvmdevices(8), lvmreport(7) pv_missing",
     confirm=True,
+    volume=VolumeState.BROKEN,
 )
 DUPLICATE = Code(
     code="LVM_DUPLICATE_PV",
@@ -53,6 +55,7 @@ DUPLICATE = Code(
     "own with vgimportclone.",
     risk=Risk.DISRUPTIVE,
     source="lvm2 lib/cache/lvmcache.c; lvm.conf(5) allow_changes_with_duplicate_pvs; vgimportclone(8)",
+    volume=VolumeState.BROKEN,
 )
 
 

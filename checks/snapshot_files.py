@@ -10,6 +10,7 @@ from sctune.check import Check, Look, Result, Unexamined, not_applicable
 from sctune.cloud_files import CloudFile, backends_of, cloud_files, in_the_making, loops_by_file, written_by_copy
 from sctune.findings import Code, Finding, Risk, Severity, Subject, SubjectKind, evidence
 from sctune.model.units import duration_words, size_words
+from sctune.model.volume import VolumeState
 from sctune.quota import logical_size
 from sctune.unavailable import Reason, Unavailable, known, need
 
@@ -62,6 +63,7 @@ COW_ORPHANED = Code(
     risk=Risk.SAFE,
     source="eucalyptus/eucalyptus OverlayManager.java, createSnapshot (lvremove, vgreduce, pvremove, losetup -d, delete)",
     confirm=True,
+    volume=VolumeState.DEGRADED,
 )
 IN_PROGRESS = Code(
     code="SNAPSHOT_IN_PROGRESS",
@@ -76,6 +78,7 @@ IN_PROGRESS = Code(
     remedy="Nothing: wait for it.",
     risk=Risk.SAFE,
     source="eucalyptus/eucalyptus OverlayManager.java and DASManager.java, createSnapshot; dd(1)",
+    volume=VolumeState.COPYING,
 )
 
 

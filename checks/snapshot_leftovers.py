@@ -10,6 +10,7 @@ from sctune.findings import Code, Finding, Risk, Severity, evidence
 from sctune.lvm_view import by_uuid, snapshot_view, subject_of
 from sctune.model.dm import SnapshotState
 from sctune.model.units import duration_words
+from sctune.model.volume import VolumeState
 from sctune.unavailable import known, need
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ LEFTOVER = Code(
     risk=Risk.SAFE,
     source="eucalyptus/eucalyptus OverlayManager.java and DASManager.java, createSnapshot; SystemUtil.java, run",
     confirm=True,
+    volume=VolumeState.DEGRADED,
 )
 
 

@@ -10,6 +10,7 @@ from sctune.findings import Code, Finding, Risk, Severity, evidence
 from sctune.lvm_view import FROM_LVM, Fill, SnapshotView, by_uuid, extend_command, snapshot_view, subject_of
 from sctune.model.dm import SnapshotState
 from sctune.model.units import MIB, size_words
+from sctune.model.volume import VolumeState
 from sctune.unavailable import Reason, Unavailable, known, need
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ FILLING = Code(
     "Extending takes effect at once and disturbs nobody.",
     risk=Risk.SAFE,
     source="Linux Documentation/admin-guide/device-mapper/snapshot.rst; lvcreate(8), lvextend(8)",
+    volume=VolumeState.DEGRADED,
 )
 INVALID = Code(
     code="LVM_SNAPSHOT_INVALID",
@@ -53,6 +55,7 @@ INVALID = Code(
     "it again), with a COW store that takes all that is written meanwhile. A file already copied from it must not be used.",
     risk=Risk.SAFE,
     source="Linux drivers/md/dm-snap.c (snapshot_status), Documentation/admin-guide/device-mapper/snapshot.rst; lvs(8), lv_attr",
+    volume=VolumeState.DEGRADED,
 )
 MULTIPLE = Code(
     code="LVM_SNAPSHOTS_MULTIPLE",
@@ -67,6 +70,7 @@ MULTIPLE = Code(
     "have to be kept, thin LVs do not have this cost.",
     risk=Risk.SAFE,
     source="Linux Documentation/admin-guide/device-mapper/snapshot.rst; lvmthin(7)",
+    volume=VolumeState.DEGRADED,
 )
 
 

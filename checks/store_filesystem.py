@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from sctune.check import Check, Look, Result, Unexamined, not_applicable
 from sctune.findings import Code, Finding, Risk, Severity, Subject, SubjectKind, evidence
 from sctune.model.store import StoreOrigin
+from sctune.model.volume import VolumeState
 from sctune.store_view import StoreFilesystem, carries_volumes, filesystems
 from sctune.unavailable import Reason, Unavailable, known, need
 
@@ -35,6 +36,7 @@ UNREACHABLE = Code(
     "look at the disk (dmesg, smartctl, multipath -ll). Do not unmount by force while loop devices stand on it.",
     risk=Risk.SAFE,
     source="statfs(2), nfs(5) (hard mounts wait for ever)",
+    volume=VolumeState.BROKEN,
 )
 READ_ONLY = Code(
     code="STORE_READ_ONLY",
@@ -48,6 +50,7 @@ READ_ONLY = Code(
     "and mount it again; a mere `mount -o remount,rw` on a damaged file system makes things worse.",
     risk=Risk.DISRUPTIVE,
     source="proc(5), mountinfo; mount(8); ext4(5), errors=remount-ro",
+    volume=VolumeState.BROKEN,
 )
 ERRORS = Code(
     code="STORE_FILESYSTEM_ERRORS",
@@ -63,6 +66,7 @@ ERRORS = Code(
     "unmount it, and let e2fsck -f repair it, which sets the count to 0.",
     risk=Risk.DISRUPTIVE,
     source="ext4(5), errors=; Linux fs/ext4/super.c (ext4_handle_error), commit d3476f3dad4a; tried",
+    volume=VolumeState.DEGRADED,
 )
 BARRIERS_OFF = Code(
     code="STORE_BARRIERS_OFF",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from sctune.check import Check, Result, Unexamined, not_applicable
 from sctune.findings import Code, Risk, Severity, evidence
 from sctune.flush_path import volatile_layers
+from sctune.model.volume import VolumeState
 from sctune.tgt_process import daemon_subject, tgtadm
 from sctune.unavailable import Reason, known, need
 
@@ -36,6 +37,7 @@ TGT_AIO_UNSAFE_FLUSH = Code(
     risk=Risk.DISRUPTIVE,
     source="tgt usr/bs_aio.c (bs_aio_cmd_submit), usr/sbc.c (sbc_sync_cache), 1.0.85 to 1.0.97, seen under strace; Linux "
     "Documentation/block/writeback_cache_control.rst",
+    volume=VolumeState.DEGRADED,
 )
 
 TARGET_WRITE_CACHE = Code(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from sctune.check import Check, Result, Unexamined, not_applicable
 from sctune.findings import Cause, Code, Risk, Severity, evidence
+from sctune.model.volume import VolumeState
 from sctune.tgt_process import daemon_of, tgtadm
 from sctune.unavailable import Reason, Unavailable, known, need
 
@@ -33,6 +34,7 @@ TARGET_LUN_MISSING = Code(
     risk=Risk.SAFE,
     source="tgtadm(8); tgt usr/target.c (tgt_target_create); eucalyptus TGTWrapper.java (LUN 1 is the volume)",
     confirm=True,
+    volume=VolumeState.BROKEN,
 )
 
 TARGET_BACKING_MISSING = Code(
@@ -58,6 +60,7 @@ TARGET_BACKING_MISSING = Code(
     risk=Risk.SAFE,
     source="stat(2); proc(5) on /proc/PID/fd; tgt usr/bs_rdwr.c",
     confirm=True,
+    volume=VolumeState.BROKEN,
 )
 
 TARGET_LUN_OFFLINE = Code(
@@ -72,6 +75,7 @@ TARGET_LUN_OFFLINE = Code(
     risk=Risk.SAFE,
     source="tgtadm(8) (--params online); tgt usr/spc.c (device_not_ready)",
     confirm=True,
+    volume=VolumeState.BROKEN,
 )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sctune.check import Check, Result, Unexamined, not_applicable
 from sctune.findings import Code, Risk, Severity, evidence
 from sctune.model.units import duration_words
+from sctune.model.volume import VolumeState
 from sctune.tgt_process import daemon_of, daemon_subject, port_of_socket
 from sctune.tgt_state import (
     Demand,
@@ -57,6 +58,7 @@ TGT_DOWN = Code(
     risk=Risk.DISRUPTIVE,
     source="tgtd(8); tgt usr/tgtd.c, usr/mgmt.c (ipc_exit); eucalyptus TGTWrapper.java; tried with tgt 1.0.85",
     confirm=True,
+    volume=VolumeState.BROKEN,
 )
 
 TGT_UNRESPONSIVE = Code(

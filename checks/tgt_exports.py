@@ -8,6 +8,7 @@ from sctune.chain_state import Unexported, unexported
 from sctune.check import Check, Result, Unexamined, not_applicable
 from sctune.findings import Cause, Code, Risk, Severity, Subject, SubjectKind, evidence
 from sctune.model.units import duration_words
+from sctune.model.volume import VolumeState
 from sctune.serving import need_sight_of_volumes
 from sctune.tgt_process import daemon_subject, port_of_socket
 from sctune.tgt_state import UNRESPONSIVE, demand, down, hanging, service_command
@@ -43,6 +44,7 @@ TGT_EXPORT_LOST = Code(
     risk=Risk.DISRUPTIVE,
     source="eucalyptus TGTWrapper.java, OverlayManager.java (checkVolumes); tgtd(8); udev's USEC_INITIALIZED",
     confirm=True,
+    volume=VolumeState.BROKEN,
 )
 
 TGTADM_STUCK = Code(

@@ -10,6 +10,7 @@ from sctune.findings import Code, Finding, Risk, Severity, Subject, SubjectKind,
 from sctune.lvm_view import FROM_DM, FROM_LVM, by_uuid, extend_command, free_extents, pool_status, pool_status_of, subject_of, vg_of
 from sctune.model.dm import PoolMode
 from sctune.model.units import KIB, MIB
+from sctune.model.volume import VolumeState
 from sctune.records import dataclass
 from sctune.unavailable import Reason, Unavailable, known, need
 
@@ -37,6 +38,7 @@ FILLING = Code(
     "activation/thin_pool_autoextend_threshold below 100 in lvm.conf.",
     risk=Risk.SAFE,
     source="lvmthin(7); Linux Documentation/admin-guide/device-mapper/thin-provisioning.rst",
+    volume=VolumeState.DEGRADED,
 )
 BROKEN = Code(
     code="LVM_THIN_POOL_BROKEN",
@@ -53,6 +55,7 @@ BROKEN = Code(
     risk=Risk.DISRUPTIVE,
     source="lvmthin(7), Metadata check and repair; Linux Documentation/admin-guide/device-mapper/thin-provisioning.rst; "
     "thin_check(8)",
+    volume=VolumeState.BROKEN,
 )
 
 _METADATA_STEP = 64 * MIB

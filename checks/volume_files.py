@@ -10,6 +10,7 @@ from sctune.check import Check, Look, Result, Unexamined, not_applicable
 from sctune.cloud_files import CloudFile, backends_of, cloud_files, in_the_making, loops_by_file, written_by_copy
 from sctune.findings import Cause, Code, Finding, Risk, Severity, Subject, SubjectKind, evidence
 from sctune.model.units import SECTOR, size_words
+from sctune.model.volume import VolumeState
 from sctune.unavailable import known, need
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ SIZE_INVALID = Code(
     risk=Risk.SAFE,
     source="eucalyptus/eucalyptus OverlayManager.java, createVolume, LVM_HEADER_LENGTH (2.0 to 4.4)",
     confirm=True,
+    volume=VolumeState.DEGRADED,
 )
 
 

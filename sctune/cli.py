@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from sctune.report.format import FailOn, Format
+from sctune.model.volume import VolumeState  # noqa: TC001 - typer reads annotations when it runs
+from sctune.report.format import FailOn, Format, Plain, VolumeSort
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,23 +63,32 @@ def _main(
         raise typer.Exit(2)
 
 
+_From = Annotated[
+    str | None, typer.Option("--from", metavar="PATH", help="Look at a capture (file or folder) instead of this machine.")
+]
+_Root = Annotated[
+    str | None, typer.Option("--root", metavar="DIR", help="Look at a file tree, e.g. a mounted image; runs no command.")
+]
+_OutputFile = Annotated[
+    str | None, typer.Option("--output", "-o", metavar="FILE", help="Write there, whole or not at all; - is standard output.")
+]
+_Configuration = Annotated[
+    str | None,
+    typer.Option("--config", metavar="FILE", help="Configuration (default: /etc/sctune/sctune.yaml where there is one)."),
+]
+
+
 @app.command()
 def doctor(
     *,
-    from_path: Annotated[
-        str | None, typer.Option("--from", metavar="PATH", help="Look at a capture (file or folder) instead of this machine.")
-    ] = None,
-    root: Annotated[
-        str | None, typer.Option("--root", metavar="DIR", help="Look at a file tree, e.g. a mounted image; runs no command.")
-    ] = None,
+    from_path: _From = None,
+    root: _Root = None,
     check: Annotated[
         list[str] | None,
         typer.Option("--check", metavar="NAME", help="Only this check; may be given again. sctune checks lists them."),
     ] = None,
     format: Annotated[Format, typer.Option("--format", help="For people, programs, CI servers or monitoring.")] = Format.TEXT,
-    output: Annotated[
-        str | None, typer.Option("--output", "-o", metavar="FILE", help="Write there, whole or not at all; - is standard output.")
-    ] = None,
+    output: _OutputFile = None,
     fail_on: Annotated[FailOn, typer.Option("--fail-on", help="The least severity that makes the exit code 1.")] = FailOn.WARNING,
     baseline: Annotated[
         str | None,
@@ -90,10 +100,7 @@ def doctor(
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Say on standard error what is read and how long it takes.")
     ] = False,
-    config: Annotated[
-        str | None,
-        typer.Option("--config", metavar="FILE", help="Configuration (default: /etc/sctune/sctune.yaml where there is one)."),
-    ] = None,
+    config: _Configuration = None,
 ) -> Body:
     """Say what is wrong with a host.
 
@@ -116,6 +123,47 @@ def doctor(
         baseline=baseline,
         quiet=quiet,
         verbose=verbose,
+    )
+
+
+@app.command()
+def volumes(
+    patterns: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[PATTERN]...",
+            help="Only volumes with a name like this (* and ?): id, file, device, VG/LV, target, initiator, address.",
+        ),
+    ] = None,
+    *,
+    state: Annotated[list[VolumeState] | None, typer.Option("--state", help="Only in this state; may be given again.")] = None,
+    sort: Annotated[VolumeSort, typer.Option("--sort", help="By name, by state (worst first), or largest first.")] = VolumeSort.ID,
+    everything: Annotated[bool, typer.Option("--all", help="The host's own LVs and loop devices too.")] = False,
+    wide: Annotated[bool, typer.Option("--wide", help="Cut no name, however narrow the terminal.")] = False,
+    from_path: _From = None,
+    root: _Root = None,
+    format: Annotated[Plain, typer.Option("--format", help="For people or programs.")] = Plain.TEXT,
+    output: _OutputFile = None,
+    config: _Configuration = None,
+) -> Body:
+    """List the volumes, a row each, and how they are.
+
+    Exit code: 0 done; 1 nothing matches the patterns; 2 wrong usage or configuration; 3 a part of the host could not be looked at.
+    """
+    from sctune.commands.volumes import run_volumes
+
+    return partial(
+        run_volumes,
+        patterns=tuple(patterns or ()),
+        states=tuple(state or ()),
+        sort=sort,
+        everything=everything,
+        wide=wide,
+        from_path=from_path,
+        root=root,
+        format=format,
+        output=output,
+        config_path=config,
     )
 
 

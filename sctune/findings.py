@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from sctune.records import dataclass
+
+if TYPE_CHECKING:
+    from sctune.model.volume import VolumeState
 
 Value: TypeAlias = "str | int | float | bool | tuple[str, ...] | None"
 Evidence: TypeAlias = "tuple[tuple[str, Value], ...]"
@@ -125,6 +128,7 @@ class Code:
     `advice` marks tuning advice: info until the configuration says that this host wants it, then a warning.
     `confirm` marks faults that are a missing link: hosts change while we look, so the runner looks once more before it says so.
     `last_resort` marks a code that is only said of a subject where no more telling one is.
+    `volume` is the state that a volume is in which has this finding (sctune volumes); None where it works as well as before.
     `see` are commands that show the same by hand. `remedy` is the default text of the remedy, `risk` its default risk.
     """
 
@@ -141,6 +145,7 @@ class Code:
     advice: bool = False
     confirm: bool = False
     last_resort: bool = False
+    volume: VolumeState | None = None
 
     def found(
         self,

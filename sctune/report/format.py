@@ -21,3 +21,21 @@ class FailOn(StrEnum):
     WARNING = "warning"
     CRITICAL = "critical"
     NEVER = "never"
+
+
+class Plain(StrEnum):
+    """--format of the commands that list."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+class VolumeSort(StrEnum):
+    """--sort of the list of volumes."""
+
+    ID = "id"
+    STATE = "state"
+    SIZE = "size"
+    ALLOCATED = "allocated"
+    SESSIONS = "sessions"
+    SNAPSHOTS = "snapshots"

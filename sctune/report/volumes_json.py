@@ -1,0 +1,85 @@
+"""The list of volumes for programs: the structure in volumes.schema.json. Sizes in bytes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from sctune.host.redact import redact_text
+from sctune.model.volume import VolumeState
+from sctune.report.json import rfc3339
+from sctune.report.sanitize import clean
+from sctune.version import VERSION
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sctune.host.base import Clock, HostIdentity, Source
+    from sctune.model.volume import ServedAs, VolumeRow
+    from sctune.report.json import Json
+    from sctune.unavailable import Unavailable
+
+SCHEMA = 1
+
+
+def render(
+    rows: Sequence[VolumeRow], *, others: int, unread: Sequence[Unavailable], identity: HostIdentity, source: Source, clock: Clock
+) -> str:
+    """One JSON document with a line break at its end."""
+    import json
+
+    states = Counter(row.state for row in rows)
+    value: dict[str, Json] = {
+        "schema": SCHEMA,
+        "version": VERSION,
+        "host": {"name": clean(identity.name), "kernel": clean(identity.kernel), "source": source.value},
+        "looked_at": rfc3339(clock.now),
+        "summary": {state.value: states[state] for state in VolumeState},
+        "volumes": [_row(row) for row in rows],
+        "others": others,
+        "unread": [unavailable(item) for item in unread],
+    }
+    return json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
+
+
+def _row(row: VolumeRow) -> Json:
+    return {
+        "id": clean(row.id),
+        "kind": row.subject.kind.value,
+        "backend": row.backend,
+        "state": row.state.value,
+        "why": list(row.why),
+        "size_bytes": row.size,
+        "file": _text(row.file),
+        "file_size_bytes": row.file_size,
+        "allocated_bytes": row.allocated,
+        "loops": [f"/dev/{name}" for name in row.loops],
+        "vg": _text(row.vg),
+        "lv": _text(row.lv),
+        "exports": [_export(export) for export in row.exports],
+        "snapshots": [clean(name) for name in row.snapshots],
+        "copies": row.copies,
+        "unseen": [unavailable(item) for item in row.unseen],
+    }
+
+
+def _export(export: ServedAs) -> Json:
+    return {
+        "target": clean(export.target),
+        "tid": export.tid,
+        "lun": export.lun,
+        "control_port": export.control_port,
+        "sessions": [
+            {"initiator": clean(nexus.initiator), "addresses": [clean(address) for address in nexus.addresses]}
+            for nexus in export.attachments
+        ],
+    }
+
+
+def unavailable(item: Unavailable) -> Json:
+    """What could not be looked at, and why, without what might be a secret in it."""
+    return {"what": clean(redact_text(item.what)), "reason": item.reason.value, "detail": clean(redact_text(item.detail))}
+
+
+def _text(text: str) -> str | None:
+    return clean(text) or None

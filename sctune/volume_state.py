@@ -1,0 +1,137 @@
+"""The state of a volume in one word, from its chain and from what the checks found about any part of it. Pure.
+
+What a finding means for a volume is said at its code (`Code.volume`); here is only what no finding says: copying, attached,
+ready, and that nobody could look.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sctune.chain_state import Unexported, unexported
+from sctune.findings import HOST, Severity, Subject, SubjectKind
+from sctune.initiator import session_subject
+from sctune.model.volume import VolumeState
+from sctune.records import dataclass
+from sctune.store_view import filesystems
+from sctune.unavailable import Reason, Unavailable, known
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from sctune.findings import Code, Finding
+    from sctune.inventory import Inventory
+    from sctune.model.chain import Chain
+
+_ORDER = {state: rank for rank, state in enumerate(VolumeState)}
+_BAD = frozenset({VolumeState.BROKEN, VolumeState.ORPHANED, VolumeState.LEAKED, VolumeState.DEGRADED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """A volume's state, the codes that make it so, and what could not be looked at where that is why it is unknown."""
+
+    state: VolumeState
+    why: tuple[str, ...] = ()
+    unseen: tuple[Unavailable, ...] = ()
+
+
+class VolumeStates:
+    """Judges the volumes of one look, by what the checks found on it."""
+
+    def __init__(self, inventory: Inventory, findings: Iterable[Finding], codes: Mapping[str, Code]) -> None:
+        self._inventory = inventory
+        self._found: dict[Subject, list[tuple[VolumeState, str]]] = {}
+        for finding in findings:
+            code = codes.get(finding.code)
+            # Advice and remarks change no state, but a copy that runs is told by a remark.
+            if code is None or code.volume is None or (finding.severity is Severity.INFO and code.volume in _BAD):
+                continue
+            self._found.setdefault(finding.subject, []).append((code.volume, finding.code))
+        self._stores = {path: group.subject for group in filesystems(known(inventory.stores) or ()) for path in group.paths}
+        self._blind = tuple(blind_parts(inventory))
+
+    def of(self, chain: Chain) -> Judged:
+        """The state of one chain."""
+        inventory = self._inventory
+        said = [item for subject in self._subjects(chain) for item in self._found.get(subject, ())]
+        export = unexported(chain, inventory.tgt, inventory.processes)
+        if export is Unexported.UNSERVED:
+            said += self._found.get(HOST, ())
+        unseen = self._unseen(chain, export)
+        if not unseen and chain.ours and chain.lv is None and chain.file is None:
+            said = [(_left_behind(state, chain), code) for state, code in said]
+            said.append((VolumeState.BROKEN if chain.exports else VolumeState.ORPHANED, ""))
+        states = {state for state, _ in said}
+        if unseen:
+            states.add(VolumeState.UNKNOWN)
+        if chain.copies:
+            states.add(VolumeState.COPYING)
+        if any(item.nexuses for item in chain.exports):
+            states.add(VolumeState.ATTACHED)
+        states.add(VolumeState.READY)
+        state = min(states, key=lambda one: _ORDER[one])
+        why = tuple(dict.fromkeys(code for one, code in said if one is state and code)) if state in _BAD else ()
+        return Judged(state=state, why=why, unseen=unseen if state is VolumeState.UNKNOWN else ())
+
+    def _subjects(self, chain: Chain) -> Iterator[Subject]:
+        """What findings about a part of the chain may be about."""
+        yield chain.subject
+        for snapshot in chain.snapshots:
+            yield snapshot.subject
+        for export in chain.exports:
+            yield Subject(kind=SubjectKind.LUN, id=f"{export.target.iqn}/{export.lun.number}")
+            yield Subject(kind=SubjectKind.TARGET, id=export.target.iqn)
+        for session in dict.fromkeys(local.session for local in chain.disks):
+            yield session_subject(session)
+        if chain.lv is not None:
+            yield Subject(kind=SubjectKind.LV, id=chain.lv.full_name)
+            yield Subject(kind=SubjectKind.VG, id=chain.lv.vg)
+            if chain.lv.pool:
+                yield Subject(kind=SubjectKind.LV, id=f"{chain.lv.vg}/{chain.lv.pool}")
+        for loop in chain.loops:
+            yield Subject(kind=SubjectKind.LOOP, id=loop.backing_file)
+        if chain.file is not None and (store := self._stores.get(chain.file.path.rpartition("/")[0])) is not None:
+            yield store
+
+    def _unseen(self, chain: Chain, export: Unexported) -> tuple[Unavailable, ...]:
+        """What hides whether the chain is whole."""
+        found = list(self._blind)
+        report = known(self._inventory.lvm)
+        if report is not None and chain.ours and chain.lv is None and _hidden(chain, report.excluded):
+            detail = f"LVM was kept away from devices that may hang: {', '.join(report.excluded)}"
+            found.append(Unavailable(reason=Reason.TIMEOUT, what="logical volumes", detail=detail))
+        if export is Unexported.UNKNOWN and not found:
+            found.append(self._why_unknown())
+        return tuple(found)
+
+    def _why_unknown(self) -> Unavailable:
+        tgt, processes = self._inventory.tgt, self._inventory.processes
+        if not isinstance(tgt, Unavailable) and tgt.unanswered:
+            return tgt.unanswered[0]
+        if isinstance(processes, Unavailable):
+            return processes
+        return Unavailable(reason=Reason.NOT_COLLECTED, what="when the volume was attached", detail="nothing tells it")
+
+
+def _hidden(chain: Chain, excluded: Iterable[str]) -> bool:
+    """Whether the LV of a volume may lie on a device that LVM was kept away from: on its own loop devices; for a volume without
+    any, on whatever disk."""
+    if chain.loops:
+        return any(loop.name in excluded for loop in chain.loops)
+    return bool(chain.exports) and any(not name.startswith("loop") for name in excluded)
+
+
+def _left_behind(state: VolumeState, chain: Chain) -> VolumeState:
+    """What broke a volume that has neither file nor LV any more, and that nobody is served, broke nothing but remains."""
+    return VolumeState.ORPHANED if state in (VolumeState.BROKEN, VolumeState.LEAKED) and not chain.exports else state
+
+
+def blind_parts(inventory: Inventory) -> Iterator[Unavailable]:
+    """The layers that are on this host and could not be looked at, each once."""
+    for part in (inventory.loops, inventory.stores, inventory.lvm, inventory.tgt):
+        if isinstance(part, Unavailable) and part.reason is not Reason.ABSENT:
+            yield part
+    for store in known(inventory.stores) or ():
+        if isinstance(store.files, Unavailable) and store.files.reason is not Reason.ABSENT:
+            yield store.files

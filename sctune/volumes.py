@@ -1,0 +1,165 @@
+"""The volumes of a host as rows: `sctune volumes`, the exporter's list. Pure, but for the look itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sctune.model.volume import Attachment, ServedAs, VolumeRow, VolumeState
+from sctune.records import dataclass
+from sctune.report.format import VolumeSort
+from sctune.unavailable import Unavailable, known
+from sctune.volume_state import VolumeStates, blind_parts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from sctune.findings import Code, Finding
+    from sctune.inventory import Inventory
+    from sctune.model.chain import Chain, Export
+
+PARTS = ("chains", "loops", "stores", "lvm", "tgt", "processes", "dm")
+"""What rows are made of."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Volumes:
+    """The rows of one look; `others` counts the LVs and loop devices of the host itself that were left out; `unread` are the parts
+    that could not be looked at."""
+
+    rows: tuple[VolumeRow, ...]
+    others: int
+    unread: tuple[Unavailable, ...]
+
+
+def volumes(inventory: Inventory, findings: Iterable[Finding], codes: Mapping[str, Code], *, everything: bool = False) -> Volumes:
+    """A row for each volume: what a cloud made and what is exported; with `everything` the host's own LVs and loop devices too.
+
+    `findings` are what the checks that speak of volumes found on this look.
+    """
+    chains = inventory.chains
+    unread = list(_unread(inventory))
+    if isinstance(chains, Unavailable):
+        return Volumes(rows=(), others=0, unread=tuple(dict.fromkeys((*unread, chains))))
+    states = VolumeStates(inventory, findings, codes)
+    wanted = [chain for chain in chains.chains if everything or is_volume(chain)]
+    rows = tuple(row(chain, states) for chain in wanted)
+    unread += [item for one in rows for item in one.unseen]
+    return Volumes(rows=rows, others=len(chains.chains) - len(wanted), unread=tuple(dict.fromkeys(unread)))
+
+
+def is_volume(chain: Chain) -> bool:
+    """Whether anybody is served by it: a cloud made it, or a target exports it."""
+    return chain.ours or bool(chain.exports)
+
+
+def row(chain: Chain, states: VolumeStates) -> VolumeRow:
+    """One volume."""
+    judged = states.of(chain)
+    file, lv = chain.file, chain.lv
+    return VolumeRow(
+        subject=chain.subject,
+        backend=chain.backend.name,
+        ours=chain.ours,
+        state=judged.state,
+        why=judged.why,
+        unseen=judged.unseen,
+        size=size_of(chain),
+        file=file.path if file else next((loop.backing_file for loop in chain.loops), ""),
+        file_size=file.apparent if file else None,
+        allocated=_allocated(chain),
+        loops=tuple(loop.name for loop in chain.loops),
+        vg=lv.vg if lv else "",
+        lv=lv.name if lv else "",
+        exports=tuple(_served(export) for export in chain.exports),
+        snapshots=tuple(snapshot.subject.id for snapshot in chain.snapshots),
+        copies=len(chain.copies),
+    )
+
+
+def size_of(chain: Chain) -> int | None:
+    """Bytes that the volume holds: its LV's, else its file's without what the backend adds for LVM, else its loop device's."""
+    if chain.lv is not None:
+        return chain.lv.size
+    if chain.file is not None:
+        sizes = chain.backend.file_sizes
+        extra = sizes.volume_extra if sizes is not None and sizes.fits_volume(chain.file.apparent) else None
+        return chain.file.apparent - (extra or 0)
+    return next((loop.size for loop in chain.loops), None)
+
+
+def _allocated(chain: Chain) -> int | None:
+    """Bytes of it that are written: of the sparse file, of a thin LV what is mapped, of any other LV all."""
+    if chain.file is not None:
+        return chain.file.allocated
+    lv = chain.lv
+    if lv is None or chain.loops:
+        return None
+    if not lv.pool:
+        return lv.size
+    return None if lv.data_percent is None else round(lv.size * lv.data_percent)
+
+
+def _served(export: Export) -> ServedAs:
+    target = export.target
+    return ServedAs(
+        target=target.iqn,
+        tid=target.tid,
+        lun=export.lun.number,
+        control_port=target.control_port,
+        attachments=tuple(
+            Attachment(initiator=nexus.initiator, addresses=tuple(connection.address for connection in nexus.connections))
+            for nexus in export.nexuses
+        ),
+    )
+
+
+def _unread(inventory: Inventory) -> Iterable[Unavailable]:
+    yield from blind_parts(inventory)
+    tgt = known(inventory.tgt)
+    yield from tgt.unanswered if tgt else ()
+
+
+def sort_rows(rows: Iterable[VolumeRow], by: VolumeSort) -> tuple[VolumeRow, ...]:
+    """By id; or by state, worst first; or by a number, largest first and what has none last. Equal ones by id."""
+    order = {state: rank for rank, state in enumerate(VolumeState)}
+    known_rows = sorted(rows, key=lambda one: one.id)
+    if by is VolumeSort.STATE:
+        return tuple(sorted(known_rows, key=lambda one: order[one.state]))
+    if by is not VolumeSort.ID:
+        return tuple(sorted(known_rows, key=lambda one: -_number(one, by)))
+    return tuple(known_rows)
+
+
+def _number(row: VolumeRow, by: VolumeSort) -> int:
+    values = {
+        VolumeSort.SIZE: row.size,
+        VolumeSort.ALLOCATED: row.allocated,
+        VolumeSort.SESSIONS: len(row.attachments),
+        VolumeSort.SNAPSHOTS: len(row.snapshots),
+    }
+    value = values[by]
+    return -1 if value is None else value
+
+
+def matching(rows: Iterable[VolumeRow], patterns: Iterable[str]) -> tuple[VolumeRow, ...]:
+    """The rows of which any name (volume, file, device, VG/LV, target, initiator, its address, snapshot) matches one of the shell
+    patterns, whatever the case: an id is written both ways."""
+    from fnmatch import fnmatchcase
+
+    folded = tuple(pattern.casefold() for pattern in patterns)
+    return tuple(
+        one for one in rows if any(fnmatchcase(name, pattern) for name in map(str.casefold, names(one)) for pattern in folded)
+    )
+
+
+def names(row: VolumeRow) -> tuple[str, ...]:
+    """Everything that a volume is called."""
+    found = [row.id, row.file, row.file.rpartition("/")[2], *row.snapshots]
+    found += [name for loop in row.loops for name in (loop, f"/dev/{loop}")]
+    if row.lv:
+        found += [row.lv, f"{row.vg}/{row.lv}", f"/dev/{row.vg}/{row.lv}"]
+    for export in row.exports:
+        found += [export.target, f"{export.target}/{export.lun}"]
+    for nexus in row.attachments:
+        found += [nexus.initiator, *nexus.addresses]
+    return tuple(name for name in found if name)
