@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sctune.model.disk_health import DiskHealth
     from sctune.model.dm import DmDevice
     from sctune.model.initiator import InitiatorConfiguration, IscsiSession, NodeRecord, TcpTransport
+    from sctune.model.io import IoCounters, LunIo, ScsiCounters
     from sctune.model.kernel_log import KernelLog
     from sctune.model.lio import LioPortal
     from sctune.model.loop import LoopState
@@ -145,6 +146,20 @@ class Inventory:
         return with_queues(self.host, self.devices, loops=True)
 
     @Part
+    def disk_io(self) -> tuple[IoCounters | Unavailable, ...] | Unavailable:
+        """I/O counters of all devices in use. Who wants a few asks `probes.disk_io.read_io`, and again for a rate."""
+        from sctune.probes.disk_io import probe
+
+        return probe(self.host, self.devices)
+
+    @Part
+    def scsi_io(self) -> tuple[ScsiCounters | Unavailable, ...] | Unavailable:
+        """Commands, errors and timeouts of the disks that came through iSCSI sessions."""
+        from sctune.probes.disk_io import probe_scsi
+
+        return probe_scsi(self.host, self.devices)
+
+    @Part
     def loops(self) -> LoopState | Unavailable:
         """Loop devices and their bounds."""
         from sctune.probes.loop import probe
@@ -227,6 +242,13 @@ class Inventory:
         from sctune.probes.tgt_parameters import probe
 
         return probe(self.host, tgt=self.tgt, most=4)
+
+    @Part
+    def tgt_io(self) -> tuple[LunIo | Unavailable, ...] | Unavailable:
+        """What tgtd's daemons did for each session and LUN."""
+        from sctune.probes.tgt_io import probe
+
+        return probe(self.host, tgt=self.tgt)
 
     @Part
     def tgt_version(self) -> TgtVersion | Unavailable:

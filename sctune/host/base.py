@@ -47,13 +47,15 @@ class DmQuery(enum.StrEnum):
 
 
 class TgtMode(enum.StrEnum):
-    """What may be asked of tgtd: `tgtadm --op show` in these modes (tgtadm(8)), and nothing that changes anything."""
+    """What may be asked of tgtd: `tgtadm --op show` in these modes (tgtadm(8)), its counters, and nothing that changes anything."""
 
     TARGET = "target"
     CONNECTION = "conn"
     PORTAL = "portal"
     SYSTEM = "sys"
     ACCOUNT = "account"
+    STATISTICS = "stats"
+    """`tgtadm --op stat --mode sys`, of all targets at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,7 +202,7 @@ class Host(Protocol):
         ...
 
     def tgt(self, mode: TgtMode, *, control_port: int = 0, tid: int | None = None) -> str | Unavailable:
-        """tgtd's answer in the form `tgtadm --lld iscsi --op show --mode MODE` prints."""
+        """tgtd's answer in the form `tgtadm --lld iscsi --op show --mode MODE` prints (of STATISTICS: `--op stat --mode sys`)."""
         ...
 
     def kernel_log(self) -> str | Unavailable:

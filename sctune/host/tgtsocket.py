@@ -6,7 +6,7 @@ ends in NUL. Modes and operations have had their numbers since 1.0.30, the socke
 listen in the abstract namespace, and only their own tgtadm knows how to ask them.
 
 A wrong request is dangerous (binding an account without parameters makes tgtd 1.0.85 crash), so requests are not built but
-chosen: `_MODES` is all there is, and the operation is always SHOW.
+chosen: `_MODES` is all there is, each with the one operation that reads it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ REFUSED = "connection refused: the daemon that made this socket is gone"
 _REQUEST = struct.Struct("=ii64sIiQQIIIIII")
 _REPLY = struct.Struct("=II")
 _PEER = struct.Struct("=iII")
-_SHOW = 2
+_SHOW, _STATS = 2, 6
 _NO_LUN = 2**64 - 1
 _LARGEST_REPLY = 256 * 1024 * 1024
 _RETRY = 0.02
@@ -41,17 +41,20 @@ _ALL_TARGETS = -1
 class _Mode(NamedTuple):
     number: int
     of_target: bool  # whether it can be asked of one target
+    words: tuple[str, str]  # how tgtadm calls operation and mode
+    operation: int = _SHOW
 
 
 _MODES = {
-    TgtMode.SYSTEM: _Mode(0, False),
-    TgtMode.TARGET: _Mode(1, True),
-    TgtMode.PORTAL: _Mode(3, False),
-    TgtMode.CONNECTION: _Mode(6, True),
-    TgtMode.ACCOUNT: _Mode(7, False),
+    TgtMode.SYSTEM: _Mode(0, False, ("show", "sys")),
+    TgtMode.TARGET: _Mode(1, True, ("show", "target")),
+    TgtMode.PORTAL: _Mode(3, False, ("show", "portal")),
+    TgtMode.CONNECTION: _Mode(6, True, ("show", "conn")),
+    TgtMode.ACCOUNT: _Mode(7, False, ("show", "account")),
+    TgtMode.STATISTICS: _Mode(0, False, ("stat", "sys"), _STATS),
 }
 
-# usr/tgtadm_error.h and the words of usr/tgtadm.c, those that a SHOW can meet.
+# usr/tgtadm_error.h and the words of usr/tgtadm.c, those that a question can meet.
 _ERRORS = {
     1: "unknown error",
     2: "out of memory",
@@ -113,13 +116,14 @@ def tgtadm_argv(mode: TgtMode, control_port: int, tid: int | None) -> tuple[str,
     """The command that asks the same."""
     port = ("-C", str(control_port)) if control_port else ()
     target = ("--tid", str(tid)) if tid is not None and _MODES[mode].of_target else ()
-    return ("tgtadm", *port, "--lld", "iscsi", "--op", "show", "--mode", str(mode), *target)
+    operation, word = _MODES[mode].words
+    return ("tgtadm", *port, "--lld", "iscsi", "--op", operation, "--mode", word, *target)
 
 
 def _request(mode: TgtMode, tid: int | None) -> bytes:
     chosen = _MODES[mode]
     number = tid if tid is not None and chosen.of_target else _ALL_TARGETS
-    return _REQUEST.pack(chosen.number, _SHOW, b"iscsi", _REQUEST.size, number, 0, _NO_LUN, 0, 0, 0, 0, 0, 0)
+    return _REQUEST.pack(chosen.number, chosen.operation, b"iscsi", _REQUEST.size, number, 0, _NO_LUN, 0, 0, 0, 0, 0, 0)
 
 
 def _connect(connection: socket.socket, path: str, deadline: float) -> None:

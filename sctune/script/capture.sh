@@ -656,13 +656,17 @@ device_mapper() {
     fi
 }
 
+# The counters are another operation of a mode.
+operation() { case $1 in stats) OP='stat --mode sys' ;; *) OP="show --mode $1" ;; esac; }
+
 # tgtd_ PORT: one daemon. A question that gets no answer is the last one.
 tgtd_() {
     CONTROL=
     [ "$1" = 0 ] || CONTROL="-C $1"
     for MODE in @TGT_MODES@; do
+        operation "$MODE"
         # shellcheck disable=SC2086
-        ask 3 "tgt$TAB$MODE$TAB$1$TAB-" tgtadm $CONTROL --lld iscsi --op show --mode "$MODE" || return
+        ask 3 "tgt$TAB$MODE$TAB$1$TAB-" tgtadm $CONTROL --lld iscsi --op $OP || return
     done
     for TID in $(sed -n "/^tgt${TAB}target${TAB}$1${TAB}-\$/,/^\\.${TAB}/s/^|Target \\([0-9]*\\): .*/\\1/p" "$PART"); do
         for MODE in @TGT_TARGET_MODES@; do

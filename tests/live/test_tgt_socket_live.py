@@ -16,7 +16,10 @@ from sctune.host.base import TgtMode
 from sctune.host.live import LiveHost
 from sctune.host.tgtsocket import REFUSED, SOCKET_FOLDER, ask, tgtadm_argv
 from sctune.inventory import Inventory
+from sctune.io_rates import lun_difference
 from sctune.probes.tgt import probe
+from sctune.probes.tgt_io import parse as parse_luns
+from sctune.probes.tgt_io import read_luns
 from sctune.probes.tgt_text import parse_targets
 from sctune.unavailable import Reason, Unavailable
 
@@ -65,7 +68,7 @@ def refusal(tgt: Tgt) -> Unavailable:
 
 
 @pytest.mark.parametrize("tid", [None, 1, 2, 3])
-@pytest.mark.parametrize("mode", list(TgtMode))
+@pytest.mark.parametrize("mode", [mode for mode in TgtMode if mode is not TgtMode.STATISTICS])
 def test_every_request_says_what_tgtadm_says(served: Tgt, mode: TgtMode, tid: int | None) -> None:
     command = subprocess.run(
         tgtadm_argv(mode, served.control_port, tid), capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
@@ -78,6 +81,28 @@ def test_every_request_says_what_tgtadm_says(served: Tgt, mode: TgtMode, tid: in
     else:
         assert (command.returncode, command.stderr) == (0, "")
         assert answer == command.stdout
+
+
+def test_counters_move_while_an_initiator_reads(served: Tgt) -> None:
+    """They are others at every look, so the command and the socket are compared in what stays."""
+    argv = tgtadm_argv(TgtMode.STATISTICS, served.control_port, None)
+    command = subprocess.run(argv, capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL)
+    began = time.monotonic()
+    with LiveHost() as host:
+        first = read_luns(host, served.control_port)
+        time.sleep(0.3)
+        second = read_luns(host, served.control_port)
+    assert not isinstance(first, Unavailable)
+    assert not isinstance(second, Unavailable)
+    by_command = parse_luns(command.stdout, served.control_port)
+    assert not isinstance(by_command, Unavailable)
+    assert [(one.tid, one.lun, one.sid) for one in first] == [(one.tid, one.lun, one.sid) for one in by_command]
+    disk = [one for one in second if one.lun == 1]
+    rates = lun_difference([one for one in first if one.lun == 1], disk, time.monotonic() - began)
+    assert rates is not None
+    assert rates.reads > 0
+    assert rates.read_bytes > 512
+    assert (rates.writes, disk[0].tid, disk[0].control_port) == (0, 3, served.control_port)
 
 
 def test_what_is_read_of_it(served: Tgt) -> None:

@@ -113,31 +113,34 @@ def test_a_reply_in_many_pieces(daemon: Daemon) -> None:
 
 
 @pytest.mark.parametrize(
-    ("mode", "number", "tid", "sent"),
+    ("mode", "number", "operation", "tid", "sent"),
     [
-        (TgtMode.SYSTEM, 0, None, -1),
-        (TgtMode.TARGET, 1, None, -1),
-        (TgtMode.TARGET, 1, 4, 4),
-        (TgtMode.PORTAL, 3, 4, -1),
-        (TgtMode.CONNECTION, 6, 4, 4),
-        (TgtMode.ACCOUNT, 7, None, -1),
+        (TgtMode.SYSTEM, 0, 2, None, -1),
+        (TgtMode.TARGET, 1, 2, None, -1),
+        (TgtMode.TARGET, 1, 2, 4, 4),
+        (TgtMode.PORTAL, 3, 2, 4, -1),
+        (TgtMode.CONNECTION, 6, 2, 4, 4),
+        (TgtMode.ACCOUNT, 7, 2, None, -1),
+        (TgtMode.STATISTICS, 0, 6, 4, -1),
     ],
 )
-def test_requests_are_what_tgtadm_sends(daemon: Daemon, mode: TgtMode, number: int, tid: int | None, sent: int) -> None:
+def test_requests_are_what_tgtadm_sends(
+    daemon: Daemon, mode: TgtMode, number: int, operation: int, tid: int | None, sent: int
+) -> None:
     """The bytes of tgtadm 1.0.85 under strace."""
     daemon.answer = lambda c: c.sendall(reply(b""))
     daemon.serve()
     assert request(daemon, mode, tid) == ""
     body = b"iscsi".ljust(64, b"\0")
-    expected = struct.pack("=ii", number, 2) + body + struct.pack("=Ii", 120, sent) + bytes(8) + b"\xff" * 8 + bytes(24)
+    expected = struct.pack("=ii", number, operation) + body + struct.pack("=Ii", 120, sent) + bytes(8) + b"\xff" * 8 + bytes(24)
     assert daemon.requests == [expected]
     assert len(expected) == 120
 
 
 def test_only_reading_can_be_asked() -> None:
-    """A request is chosen from a table in which every operation is SHOW."""
-    operations = {struct.unpack_from("=ii", tgtsocket._request(mode, tid))[1] for mode in TgtMode for tid in (None, 1)}
-    assert operations == {2}
+    """A request is chosen from a table in which every operation is SHOW, or STATS of the whole system."""
+    asked = {struct.unpack_from("=ii", tgtsocket._request(mode, tid)) for mode in TgtMode for tid in (None, 1)}
+    assert {pair for pair in asked if pair[1] != 2} == {(0, 6)}
     assert set(tgtsocket._MODES) == set(TgtMode)
 
 
@@ -146,6 +149,7 @@ def test_tgtadm_asks_the_same() -> None:
     assert tgtadm_argv(TgtMode.CONNECTION, 3, 5)[-4:] == ("--mode", "conn", "--tid", "5")
     assert tgtadm_argv(TgtMode.CONNECTION, 3, 5)[:3] == ("tgtadm", "-C", "3")
     assert "--tid" not in tgtadm_argv(TgtMode.PORTAL, 0, 5)
+    assert tgtadm_argv(TgtMode.STATISTICS, 0, 5) == ("tgtadm", "--lld", "iscsi", "--op", "stat", "--mode", "sys")
 
 
 def test_no_socket() -> None:
