@@ -168,6 +168,42 @@ def volumes(
 
 
 @app.command()
+def chain(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="A volume, snapshot, backing file, device, VG/LV, target or session.")
+    ],
+    *,
+    interval: Annotated[
+        float | None,
+        typer.Option("--interval", metavar="SECONDS", min=0.1, max=3600, help="Count I/O over this time, not since boot."),
+    ] = None,
+    from_path: _From = None,
+    root: _Root = None,
+    format: Annotated[Plain, typer.Option("--format", help="For people or programs.")] = Plain.TEXT,
+    output: _OutputFile = None,
+    config: _Configuration = None,
+) -> Body:
+    """Show one volume's chain, from its file to who uses it.
+
+    Every link with where it was read and what it counts, what is broken or missing, and the commands that show the same by hand.
+
+    Exit code: 0 done; 1 there is none of that name; 2 wrong usage or configuration; 3 a part of it could not be looked at.
+    """
+    from sctune.commands.chain import run_chain
+
+    return partial(
+        run_chain,
+        name,
+        interval=interval,
+        from_path=from_path,
+        root=root,
+        format=format,
+        output=output,
+        config_path=config,
+    )
+
+
+@app.command()
 def explain(code: Annotated[str, typer.Argument(metavar="CODE", help="A finding's code, e.g. LOOP_LIMIT_NEAR.")]) -> Body:
     """Explain a finding.
 

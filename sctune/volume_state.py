@@ -48,13 +48,13 @@ class VolumeStates:
             if code is None or code.volume is None or (finding.severity is Severity.INFO and code.volume in _BAD):
                 continue
             self._found.setdefault(finding.subject, []).append((code.volume, finding.code))
-        self._stores = {path: group.subject for group in filesystems(known(inventory.stores) or ()) for path in group.paths}
+        self._stores = store_subjects(inventory)
         self._blind = tuple(blind_parts(inventory))
 
     def of(self, chain: Chain) -> Judged:
         """The state of one chain."""
         inventory = self._inventory
-        said = [item for subject in self._subjects(chain) for item in self._found.get(subject, ())]
+        said = [item for subject in subjects_of(chain, inventory, self._stores) for item in self._found.get(subject, ())]
         export = unexported(chain, inventory.tgt, inventory.processes)
         if export is Unexported.UNSERVED:
             said += self._found.get(HOST, ())
@@ -73,26 +73,6 @@ class VolumeStates:
         state = min(states, key=lambda one: _ORDER[one])
         why = tuple(dict.fromkeys(code for one, code in said if one is state and code)) if state in _BAD else ()
         return Judged(state=state, why=why, unseen=unseen if state is VolumeState.UNKNOWN else ())
-
-    def _subjects(self, chain: Chain) -> Iterator[Subject]:
-        """What findings about a part of the chain may be about."""
-        yield chain.subject
-        for snapshot in chain.snapshots:
-            yield snapshot.subject
-        for export in chain.exports:
-            yield Subject(kind=SubjectKind.LUN, id=f"{export.target.iqn}/{export.lun.number}")
-            yield Subject(kind=SubjectKind.TARGET, id=export.target.iqn)
-        for session in dict.fromkeys(local.session for local in chain.disks):
-            yield session_subject(session)
-        if chain.lv is not None:
-            yield Subject(kind=SubjectKind.LV, id=chain.lv.full_name)
-            yield Subject(kind=SubjectKind.VG, id=chain.lv.vg)
-            if chain.lv.pool:
-                yield Subject(kind=SubjectKind.LV, id=f"{chain.lv.vg}/{chain.lv.pool}")
-        for loop in chain.loops:
-            yield Subject(kind=SubjectKind.LOOP, id=loop.backing_file)
-        if chain.file is not None and (store := self._stores.get(chain.file.path.rpartition("/")[0])) is not None:
-            yield store
 
     def _unseen(self, chain: Chain, export: Unexported) -> tuple[Unavailable, ...]:
         """What hides whether the chain is whole."""
@@ -125,6 +105,34 @@ def _hidden(chain: Chain, excluded: Iterable[str]) -> bool:
 def _left_behind(state: VolumeState, chain: Chain) -> VolumeState:
     """What broke a volume that has neither file nor LV any more, and that nobody is served, broke nothing but remains."""
     return VolumeState.ORPHANED if state in (VolumeState.BROKEN, VolumeState.LEAKED) and not chain.exports else state
+
+
+def store_subjects(inventory: Inventory) -> Mapping[str, Subject]:
+    """The file system that findings about a folder of backing files are about, by folder."""
+    return {path: group.subject for group in filesystems(known(inventory.stores) or ()) for path in group.paths}
+
+
+def subjects_of(chain: Chain, inventory: Inventory, stores: Mapping[str, Subject] | None = None) -> Iterator[Subject]:
+    """What findings about the volume or a part of it may be about. `stores` where the caller has `store_subjects` already."""
+    yield chain.subject
+    for snapshot in chain.snapshots:
+        yield snapshot.subject
+    for export in chain.exports:
+        yield Subject(kind=SubjectKind.LUN, id=f"{export.target.iqn}/{export.lun.number}")
+        yield Subject(kind=SubjectKind.TARGET, id=export.target.iqn)
+    for session in dict.fromkeys(local.session for local in chain.disks):
+        yield session_subject(session)
+    if chain.lv is not None:
+        yield Subject(kind=SubjectKind.LV, id=chain.lv.full_name)
+        yield Subject(kind=SubjectKind.VG, id=chain.lv.vg)
+        if chain.lv.pool:
+            yield Subject(kind=SubjectKind.LV, id=f"{chain.lv.vg}/{chain.lv.pool}")
+    for loop in chain.loops:
+        yield Subject(kind=SubjectKind.LOOP, id=loop.backing_file)
+    if chain.file is not None:
+        known_stores = store_subjects(inventory) if stores is None else stores
+        if (store := known_stores.get(chain.file.path.rpartition("/")[0])) is not None:
+            yield store
 
 
 def blind_parts(inventory: Inventory) -> Iterator[Unavailable]:

@@ -28,38 +28,39 @@ def render(
     """One JSON document with a line break at its end."""
     import json
 
-    states = Counter(row.state for row in rows)
+    states = Counter(one.state for one in rows)
     value: dict[str, Json] = {
         "schema": SCHEMA,
         "version": VERSION,
         "host": {"name": clean(identity.name), "kernel": clean(identity.kernel), "source": source.value},
         "looked_at": rfc3339(clock.now),
         "summary": {state.value: states[state] for state in VolumeState},
-        "volumes": [_row(row) for row in rows],
+        "volumes": [row(one) for one in rows],
         "others": others,
         "unread": [unavailable(item) for item in unread],
     }
     return json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
 
 
-def _row(row: VolumeRow) -> Json:
+def row(one: VolumeRow) -> Json:
+    """One volume."""
     return {
-        "id": clean(row.id),
-        "kind": row.subject.kind.value,
-        "backend": row.backend,
-        "state": row.state.value,
-        "why": list(row.why),
-        "size_bytes": row.size,
-        "file": _text(row.file),
-        "file_size_bytes": row.file_size,
-        "allocated_bytes": row.allocated,
-        "loops": [f"/dev/{name}" for name in row.loops],
-        "vg": _text(row.vg),
-        "lv": _text(row.lv),
-        "exports": [_export(export) for export in row.exports],
-        "snapshots": [clean(name) for name in row.snapshots],
-        "copies": row.copies,
-        "unseen": [unavailable(item) for item in row.unseen],
+        "id": clean(one.id),
+        "kind": one.subject.kind.value,
+        "backend": one.backend,
+        "state": one.state.value,
+        "why": list(one.why),
+        "size_bytes": one.size,
+        "file": _text(one.file),
+        "file_size_bytes": one.file_size,
+        "allocated_bytes": one.allocated,
+        "loops": [f"/dev/{name}" for name in one.loops],
+        "vg": _text(one.vg),
+        "lv": _text(one.lv),
+        "exports": [_export(export) for export in one.exports],
+        "snapshots": [clean(name) for name in one.snapshots],
+        "copies": one.copies,
+        "unseen": [unavailable(item) for item in one.unseen],
     }
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from .crowd import script, untrue
 from .hosts.backends import BACKENDS
+from .listing import broken_links, listed, unsound
 from .verdict import examine
 
 if TYPE_CHECKING:
@@ -54,4 +55,7 @@ def test_the_doctor_finds_nothing_above_info(
             expected.update(backend.examined)
         examined = {check["check"]: check["examined"] for check in verdict.document["checks"]}
         assert {name: examined[name] for name in expected} == expected
+        listing = listed(machine)
+        assert unsound(listing, listing) == []
+        assert [wrong for volume in listing for wrong in broken_links(machine, volume)] == []
         keep(machine, "+".join(names))

@@ -8,6 +8,8 @@ import pytest
 
 from .crowd import CROWD_SCRATCH_BYTES, make_crowd
 from .faults.volumes import VOLUME_FAULTS
+from .hosts import overlay
+from .listing import listed, too_sound, unsound
 from .verdict import examine
 
 if TYPE_CHECKING:
@@ -30,4 +32,7 @@ def test_the_doctor_finds_each_and_nothing_else(
         verdict = examine(machine)
         assert verdict.missing(expected) + verdict.surplus(expected) == []
         assert verdict.status == 1, verdict.unexamined()
+        listing = listed(machine)
+        sound = [overlay.volume(number).name for number in range(len(faults) + 1, len(faults) + 11)]
+        assert unsound(listing, sound) + too_sound(listing, expected) == []
         keep(machine, name)

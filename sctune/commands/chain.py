@@ -1,0 +1,91 @@
+"""`sctune chain`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from sctune.errors import UserError
+from sctune.exitcodes import ExitCode
+from sctune.report.atomic import Output
+from sctune.report.format import Plain
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sctune.commands.looking import Judged
+    from sctune.model.tree import Link
+    from sctune.model.tree_io import TreeIo
+    from sctune.model.volume import VolumeRow
+
+
+def run_chain(
+    name: str,
+    *,
+    interval: float | None,
+    from_path: str | None,
+    root: str | None,
+    format: Plain,
+    output: str | None,
+    config_path: str | None,
+) -> int:
+    """Looks, finds the chain, shows it. Returns 1 where there is none of that name, 3 where a part of it could not be looked at."""
+    from sctune.chain_find import find, suggestions
+    from sctune.chain_io import count
+    from sctune.chain_tree import tree
+    from sctune.commands.looking import look
+    from sctune.host.base import Source
+    from sctune.unavailable import Unavailable, known
+    from sctune.volume_state import VolumeStates, blind_parts
+    from sctune.volumes import PARTS, row
+
+    if interval is not None and (from_path is not None or root is not None):
+        raise UserError("--interval needs a live machine: a capture was looked at once", "Leave it out.")
+    destination = Output(output)
+    with look(from_path=from_path, root=root, config_path=config_path, parts=(*PARTS, "sessions", "block")) as judged:
+        inventory = judged.inventory
+        chains = inventory.chains
+        found = () if isinstance(chains, Unavailable) else find(name, inventory, chains)
+        unread = tuple(blind_parts(inventory))
+        if not found:
+            seen = known(chains)
+            _say_missing(name, suggestions(name, seen) if seen else (), partial=bool(unread))
+            return ExitCode.INCOMPLETE if unread else ExitCode.FAILED
+        states = VolumeStates(inventory, judged.findings, judged.codes)
+        shown = [(row(chain, states), tree(chain, inventory, judged.findings, judged.codes)) for chain in found]
+        links = [link for _, tops in shown for link in tops]
+        live = inventory.host.source is Source.LIVE
+        io = count(inventory.host, links, interval=interval if live else None)
+        destination.write(_rendered(judged, shown, io, format=format, is_terminal=destination.is_terminal))
+    return ExitCode.INCOMPLETE if any(one.unseen for one, _ in shown) else ExitCode.OK
+
+
+def _rendered(
+    judged: Judged,
+    shown: Sequence[tuple[VolumeRow, Sequence[Link]]],
+    io: TreeIo,
+    *,
+    format: Plain,
+    is_terminal: bool,
+) -> bytes:
+    inventory = judged.inventory
+    if format is Plain.JSON:
+        from sctune.report.chain_json import render as render_json
+
+        text = render_json(shown, io, identity=inventory.identity, source=inventory.host.source, clock=inventory.clock)
+        return text.encode()
+    from sctune.report.chain_text import render
+    from sctune.report.layout import encode, style_for
+
+    style = style_for(is_terminal=is_terminal, environment=os.environ)
+    text = "\n".join(render(one, links, io, style=style) for one, links in shown)
+    return encode(text, sys.stdout.encoding or "utf-8")
+
+
+def _say_missing(name: str, meant: Sequence[str], *, partial: bool) -> None:
+    from sctune.report.sanitize import clean
+
+    hint = f" Did you mean {', '.join(clean(one) for one in meant)}?" if meant else " sctune volumes --all lists what there is."
+    unsure = " Not everything could be looked at, so it may be there all the same." if partial else ""
+    sys.stderr.write(f"sctune: nothing here is called {clean(name)!r}.{unsure}{hint}\n")
