@@ -35,6 +35,8 @@ _OTHERS_SEARCH = 0o001
 _LINE_LIMIT = 2046  # idbm_recinfo_config reads into 2048 bytes
 _TOO_LARGE = 2**64 - 1
 _BLANKS = " \t\r\v\f\n"
+_UNSET = "= <empty>"
+"""What iscsiadm prints where a record has nothing (usr/idbm.c, idbm_print); a file that was made of its output holds it."""
 _PLAIN = re.compile(r"[\w.\[\]-]{1,128}", re.ASCII)
 _STRTOUL = re.compile(r"\s*([+-]?)(\d+)", re.ASCII)
 _KEPT = frozenset(
@@ -186,11 +188,13 @@ def _take(settings: Settings, raw: str, *, skipped: bool) -> None:
     name = line[:end]
     if not name:
         return
+    rest = line[end:]
+    after = rest[1:].lstrip(_BLANKS)
+    if after == _UNSET:
+        return
     if name.endswith((".password", ".password_in")):
         # Also on a line that open-iscsi skips: it lies there for everybody who may read the file.
         settings.secret = True
-    rest = line[end:]
-    after = rest[1:].lstrip(_BLANKS)
     if skipped or not after.startswith("="):
         if rest.lstrip(_BLANKS).startswith("=") and _PLAIN.fullmatch(name):
             settings.ignored.append(name)

@@ -73,6 +73,55 @@ def test_a_recorded_node_record() -> None:
     assert record.exposed is None
 
 
+ISCSI = VM.parent / "iscsi"
+EL = "/var/lib/iscsi/nodes"
+
+
+def test_records_of_open_iscsi_2_0_873_in_both_layouts() -> None:
+    first, second = (ISCSI / name for name in ("record-2.0.873.txt", "record-without-group-2.0.873.txt"))
+    files = {f"{EL}/{IQN}/192.0.2.5,3260,1/default": first.read_text(), f"{EL}/{IQN}/192.0.2.6,3260": second.read_text()}
+    records = probe_records(FakeHost(files=dict(files)))
+    assert not isinstance(records, Unavailable)
+    assert [(one.target, one.portal, one.interface, one.transport) for one in records] == [
+        (IQN, "192.0.2.5:3260", "default", "tcp"),
+        (IQN, "192.0.2.6:3260", "default", "tcp"),
+    ]
+    assert [(one.secret, one.timeouts.chap) for one in records] == [(True, True), (False, False)]
+    assert [one.timeouts.replacement_timeout for one in records] == [30, 120]
+    assert {(one.timeouts.noop_interval, one.timeouts.noop_timeout, one.timeouts.login_timeout) for one in records} == {(5, 5, 30)}
+    assert {one.timeouts.startup for one in records} == {"manual"}
+
+
+def test_what_iscsiadm_2_0_873_shows_is_read_as_its_file_is() -> None:
+    """It prints `<empty>` where the file has no line."""
+    shown, kept = (parse((ISCSI / name).read_text()) for name in ("show-2.0.873.txt", "record-2.0.873.txt"))
+    assert (timeouts_of(shown), shown.secret, shown.ignored) == (timeouts_of(kept), True, [])
+    unset = parse("node.session.auth.password = <empty>\nnode.session.auth.password_in = <empty>\nnode.startup = <empty>\n")
+    assert (unset.secret, timeouts_of(unset).startup) == (False, None)
+
+
+def test_published_records_of_el6_and_el7() -> None:
+    six, seven = ("published-6.2.0-873.10.el6.txt", "published-6.2.0.873-21.el7.txt")
+    portals = {six: "192.168.0.200,3260,1", seven: "172.25.0.11,3260,1"}
+    targets = {six: "iqn.2014-07.com.tecmint:tgt1", seven: "iqn.2016-05.com.example.com.remotedisk1"}
+    files = {f"{EL}/{targets[name]}/{portals[name]}/default": (ISCSI / name).read_text() for name in (six, seven)}
+    records = probe_records(FakeHost(files=dict(files)))
+    assert not isinstance(records, Unavailable)
+    assert [(one.target, one.portal, one.interface, one.transport) for one in records] == [
+        (targets[six], "192.168.0.200:3260", "default", "tcp"),
+        (targets[seven], "172.25.0.11:3260", "default", "tcp"),
+    ]
+    # What they do not show is not set.
+    assert {(one.timeouts.startup, one.timeouts.replacement_timeout, one.secret) for one in records} == {("automatic", None, False)}
+
+
+def test_a_folder_where_a_record_should_be_is_not_taken_for_none() -> None:
+    path = f"{EL}/{IQN}/192.0.2.6,3260"
+    answer = probe_records(FakeHost(files={path: unavailable(Reason.FAILED, path)}))
+    assert isinstance(answer, Unavailable)
+    assert (answer.reason, answer.what) == (Reason.FAILED, path)
+
+
 # What iscsiadm 2.1.8 printed for a record with these lines: 120 and 30 (both lines skipped with a warning), 7, 0, and 13.
 TRAPS = """node.session.timeo.replacement_timeout=33
 node.conn[0].timeo.noop_out_interval =7 # x
