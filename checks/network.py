@@ -64,8 +64,8 @@ SHARED = Code(
 def network(look: Look) -> Result:
     """The interfaces under sessions and exports."""
     inventory = look.inventory
-    peers = _peers(inventory)
-    unexamined = _unseen(inventory)
+    peers, uncertain = _peers(inventory)
+    unexamined = [*_unseen(inventory), *uncertain]
     if not peers:
         if unexamined:
             return Result(examined=0, unexamined=tuple(unexamined))
@@ -93,14 +93,24 @@ def network(look: Look) -> Result:
     return Result(examined=len(below), findings=tuple(findings), unexamined=tuple(unexamined))
 
 
-def _peers(inventory: Inventory) -> tuple[str, ...]:
-    """Addresses of other hosts that this one has iSCSI connections with, as initiator and by tgt as target."""
-    ours = [c.persistent_address for s in known(inventory.sessions) or () for c in s.connections if c.local is not True]
+def _peers(inventory: Inventory) -> tuple[tuple[str, ...], tuple[Unexamined, ...]]:
+    """Addresses of other hosts that this one has iSCSI connections with, as initiator and by tgt as target; and what could have
+    told that some of them are this host's own. Those are judged as if they were not."""
+    connections = [c for session in known(inventory.sessions) or () for c in session.connections]
     tgt = known(inventory.tgt)
     targets = tgt.targets if tgt is not None else ()
-    theirs = [c.address for target in targets for nexus in target.nexuses for c in nexus.connections]
-    own = set(known(inventory.addresses) or ()) if ours or theirs else set()
-    return tuple(dict.fromkeys(one for one in (*ours, *theirs) if one and not is_loopback(one) and one not in own))
+    others = [c.persistent_address for c in connections if c.local is False and not is_loopback(c.persistent_address)]
+    unsure = [c.persistent_address for c in connections if c.local is None]
+    unsure += [c.address for target in targets for nexus in target.nexuses for c in nexus.connections]
+    unsure = [address for address in unsure if address and not is_loopback(address) and address not in others]
+    uncertain: tuple[Unexamined, ...] = ()
+    if unsure:
+        own = inventory.addresses
+        if isinstance(own, Unavailable):
+            uncertain = (Unexamined.of(own),)
+        else:
+            unsure = [address for address in unsure if address not in own]
+    return tuple(dict.fromkeys((*others, *unsure))), uncertain
 
 
 def _unseen(inventory: Inventory) -> list[Unexamined]:

@@ -132,14 +132,11 @@ def _disks_by_session(host: Host) -> dict[int, list[str]] | Unavailable:
 
 
 def _own_addresses(host: Host) -> frozenset[str]:
-    """This host's addresses; empty where it does not tell them."""
-    trie, six = host.read("/proc/net/fib_trie"), host.read("/proc/net/if_inet6")
-    return frozenset(
-        (
-            *(parse_fib_trie(trie) if isinstance(trie, str) else ()),
-            *(parse_if_inet6(six) if isinstance(six, str) else ()),
-        )
-    )
+    """This host's addresses; empty where it does not tell all of them."""
+    from sctune.probes.addresses import probe as probe_addresses
+
+    addresses = probe_addresses(host)
+    return frozenset() if isinstance(addresses, Unavailable) else frozenset(addresses)
 
 
 def parse_fib_trie(text: str) -> Iterable[str]:

@@ -21,7 +21,8 @@ _LOCAL = 0x80000000
 
 
 def probe(host: Host) -> Network | Unavailable:
-    """The whole network. An interface that is gone between listing and reading is left out."""
+    """The whole network. An interface that is gone between listing and reading is left out. A kernel without IPv6 has no routes
+    of it; routes that cannot be read make all of it unavailable."""
     names = host.list(_NET)
     if isinstance(names, Unavailable):
         return names
@@ -30,6 +31,8 @@ def probe(host: Host) -> Network | Unavailable:
     if isinstance(four, Unavailable):
         return four
     six = host.read("/proc/net/ipv6_route")
+    if isinstance(six, Unavailable) and six.reason is not Reason.ABSENT:
+        return six
     routes = (*parse_route(four), *(parse_ipv6_route(six) if isinstance(six, str) else ()))
     return Network(interfaces=tuple(one for one in interfaces if one is not None), routes=routes)
 

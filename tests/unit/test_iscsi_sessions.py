@@ -117,6 +117,21 @@ def test_an_own_address_is_found_in_the_routing_table() -> None:
     assert found.connections[0].local is False
 
 
+@pytest.mark.parametrize("hidden", ["/proc/net/fib_trie", "/proc/net/if_inet6"])
+def test_half_of_the_own_addresses_tell_nothing(hidden: str) -> None:
+    """A kernel without CONFIG_IP_FIB_TRIE tells those of IPv6 alone: no other address is another host's for that."""
+    six = "fe8000000000000050540012ff345601 02 40 20 80     eth0\n"
+    files: dict[str, str | Unavailable] = {
+        f"{S}/state": "LOGGED_IN\n",
+        f"{C}/persistent_address": "10.0.2.15\n" if "trie" in hidden else "fd00::5\n",
+        "/proc/net/fib_trie": FIB_TRIE,
+        "/proc/net/if_inet6": six,
+    }
+    files[hidden] = unavailable(Reason.ABSENT if "trie" in hidden else Reason.DENIED, hidden)
+    (found,) = probe(FakeHost(files=files))  # type: ignore[misc]
+    assert found.connections[0].local is None
+
+
 FIB_TRIE = """Main:
   +-- 0.0.0.0/0 3 0 5
      |-- 0.0.0.0

@@ -14,6 +14,7 @@ from sctune.checks import network
 from sctune.config.model import Config
 from sctune.inventory import Inventory
 from sctune.model.network import Bond, BondMember, Interface, Network, Route
+from sctune.probes.addresses import probe as probe_addresses
 from sctune.probes.network import parse_bond, parse_ipv6_route, parse_route, probe
 from sctune.unavailable import CannotLook, Reason, Unavailable
 from tests.fakes import FakeHost
@@ -126,7 +127,8 @@ def test_a_bridge_with_guests_is_not_judged() -> None:
 def test_nobody_else_at_the_other_end() -> None:
     assert judge(recorded(), "127.0.0.1").not_applicable
     assert judge(recorded(), sessions=()).not_applicable
-    assert judge(recorded(), "10.20.0.1", addresses=("10.20.0.1",)).not_applicable
+    here = session(connection(persistent_address="10.20.0.1", local=None))
+    assert judge(recorded(), sessions=(here,), addresses=("10.20.0.1",)).not_applicable
 
 
 def test_what_cannot_be_seen() -> None:
@@ -147,9 +149,35 @@ def test_peers_that_could_not_be_asked_for_are_unknown(part: str, reason: Reason
     assert (result.examined, [item.reason for item in result.unexamined]) == (0, [reason])
 
 
+@pytest.mark.parametrize("reason", list(Reason))
+def test_peers_that_may_be_this_host_itself_are_said_to_be_uncertain(reason: Reason) -> None:
+    """Where the own addresses are not known, one that looks like another host's may be this one's."""
+    here = session(connection(persistent_address="10.20.0.1", local=None))
+    result = judge(recorded(), sessions=(here,), addresses=unavailable(reason, "/proc/net/fib_trie"))
+    assert [(item.what, item.reason) for item in result.unexamined] == [("/proc/net/fib_trie", reason)]
+    # A session that is known to lead elsewhere needs no list of addresses.
+    assert judge(recorded(), addresses=unavailable(reason)).unexamined == ()
+
+
 def test_some_peers_are_judged_where_others_could_not_be_asked_for() -> None:
     result = judge(recorded(), tgt=unavailable(Reason.TIMEOUT))
     assert (result.examined, [item.reason for item in result.unexamined]) == (5, [Reason.TIMEOUT])
+
+
+def test_addresses_of_which_half_cannot_be_read_are_unknown() -> None:
+    trie = "Local:\n  |-- 10.20.0.1\n     /32 host LOCAL\n"
+    host = FakeHost(files={"/proc/net/fib_trie": trie})
+    assert probe_addresses(host) == ("10.20.0.1",)  # a kernel without IPv6
+    host.files["/proc/net/if_inet6"] = unavailable(Reason.DENIED, "/proc/net/if_inet6")
+    assert probe_addresses(host) == unavailable(Reason.DENIED, "/proc/net/if_inet6")
+
+
+def test_routes_of_which_half_cannot_be_read_are_unknown() -> None:
+    host = recorded()
+    host.files["/proc/net/ipv6_route"] = unavailable(Reason.TIMEOUT, "/proc/net/ipv6_route")
+    assert probe(host) == unavailable(Reason.TIMEOUT, "/proc/net/ipv6_route")
+    del host.files["/proc/net/ipv6_route"]
+    assert isinstance(probe(host), Network)
 
 
 @given(st.text())
