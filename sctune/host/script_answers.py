@@ -29,6 +29,9 @@ _CANNOT_STAT = re.compile(r"stat: .*?[`'‘]\./(.*)['’]: (.*)\Z", re.DOTALL)
 _STAT_FIELDS = 11
 
 
+Answer = str | Completed | FileStat | FilesystemSpace | tuple[FileEntry, ...]
+
+
 @dataclass(slots=True, kw_only=True)
 class Record:
     """An answer of several lines while it is read."""
@@ -98,7 +101,8 @@ def _complained(what: str, complaint: str) -> Unavailable:
     return Unavailable(reason=reason, what=what, detail=redact_text(complaint.rpartition(": ")[2].strip())[:200])
 
 
-def answer_of(record: Record) -> object:
+def answer_of(record: Record) -> Answer | Unavailable:
+    """What the lines of a record are by its kind. Raises MalformedIndex."""
     kind = record.kind
     if kind == "read":
         path = unquote(record.key[0])

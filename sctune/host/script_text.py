@@ -26,7 +26,10 @@ from sctune.errors import UserError
 from sctune.host.answers import Answers
 from sctune.host.base import (
     Clock,
+    Completed,
     DmQuery,
+    FileStat,
+    FilesystemSpace,
     HostIdentity,
     Process,
     Source,
@@ -40,6 +43,8 @@ from sctune.unavailable import Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from sctune.host.script_answers import Answer
 
 _SCHEMA = 1
 _MOST_PATTERNS = 1000
@@ -224,32 +229,32 @@ def _add(record: Record, mark: str, rest: str) -> None:
             record.failure = ("failed", "", "", fields[2])
 
 
-def _put(answers: Answers, kind: str, key: Sequence[str], answer: object) -> None:
+def _put(answers: Answers, kind: str, key: Sequence[str], answer: Answer | Unavailable) -> None:
     path = unquote(key[0])
-    if kind == "dm":
-        try:
-            answers.dm[DmQuery(path)] = answer  # type: ignore[assignment]
-        except ValueError as error:
-            raise MalformedIndex(f"{path[:40]!r} cannot be asked of device-mapper") from error
-    elif kind == "kernel_log":
-        if hasattr(answers, kind):
-            setattr(answers, kind, answer)
-    elif kind == "tgt":
-        answers.tgt[tgt_key(key)] = answer  # type: ignore[assignment]
-    elif kind == "run":
-        answers.commands[without_devices(redact_argv(unquote_words(key[0])))] = answer  # type: ignore[assignment]
-    elif kind == "stat":
-        answers.stats[path] = answers.store_stats[path] = answer  # type: ignore[assignment]
-    elif kind == "read":
-        answers.files[path] = answer  # type: ignore[assignment]
-    elif kind == "list":
-        answers.lists[path] = answer  # type: ignore[assignment]
-    elif kind == "files":
-        answers.folders[path] = answer  # type: ignore[assignment]
-    elif kind == "space":
-        answers.spaces[path] = answer  # type: ignore[assignment]
-    else:
-        raise MalformedIndex(f"{kind[:40]!r} is no kind of answer")
+    match kind, answer:
+        case "dm", (str() | Unavailable()) as found:
+            try:
+                answers.dm[DmQuery(path)] = found
+            except ValueError as error:
+                raise MalformedIndex(f"{path[:40]!r} cannot be asked of device-mapper") from error
+        case "kernel_log", (str() | Unavailable()) as found:
+            answers.kernel_log = found
+        case "tgt", (str() | Unavailable()) as found:
+            answers.tgt[tgt_key(key)] = found
+        case "run", (Completed() | Unavailable()) as done:
+            answers.commands[without_devices(redact_argv(unquote_words(key[0])))] = done
+        case "stat", (FileStat() | Unavailable()) as stat:
+            answers.stats[path] = answers.store_stats[path] = stat
+        case "read", (str() | Unavailable()) as found:
+            answers.files[path] = found
+        case "files", (tuple() | Unavailable()) as entries:
+            answers.folders[path] = entries
+        case "space", (FilesystemSpace() | Unavailable()) as space:
+            answers.spaces[path] = space
+        case "list", Unavailable() as refused:
+            answers.lists[path] = refused
+        case _:
+            raise MalformedIndex(f"{kind[:40]!r} is no kind of answer")
 
 
 def _process(pid: int, row: _Row) -> Process:
