@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sctune.errors import UserError
 from sctune.exitcodes import ExitCode
 from sctune.findings import Risk
+from sctune.pages import file_of
 
 if TYPE_CHECKING:
     from sctune.check import Check
@@ -53,6 +54,7 @@ def entry(page: Page, check: Check, code: Code) -> None:
         page.command(command, indent=4)
     _section(page, disturbs, code.remedy)
     _section(page, "Source", code.source)
+    _section(page, "As a page", file_of(code.code) or "")
 
 
 def _section(page: Page, heading: str, text: str) -> None:

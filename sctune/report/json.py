@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from sctune.model.baseline import Change
 from sctune.model.report import Status
+from sctune.pages import reference
 from sctune.report.sanitize import clean_report
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def _finding(finding: Finding) -> Json:
             "commands": list(finding.remedy.commands),
             "risk": finding.remedy.risk.value,
         },
-        "doc": f"sctune explain {finding.code}",
+        "doc": reference(finding.code),
         "muted": None if finding.muted is None else {"reason": finding.muted.reason, "until": finding.muted.until},
     }
 

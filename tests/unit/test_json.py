@@ -123,7 +123,7 @@ def test_structure() -> None:
     lost = value["findings"][0]
     assert lost["caused_by"] == {"code": "TGT_DOWN", "subject": {"kind": "process", "id": "tgtd"}}
     assert lost["muted"] is None
-    assert lost["doc"] == "sctune explain TGT_EXPORT_LOST"
+    assert lost["doc"] == "docs/codes/TGT_EXPORT_LOST.md"
     assert value["checks"][3]["unexamined"] == [
         {"what": "lvm fullreport", "reason": "timeout", "detail": "no answer within 8 s"},
     ]
