@@ -11,6 +11,7 @@ from sctune.findings import Code, Finding, Risk, Severity, Subject, SubjectKind,
 from sctune.loop_use import mount_points, users
 from sctune.model.units import duration_words
 from sctune.model.volume import VolumeState
+from sctune.snapshot_use import may_wait
 from sctune.unavailable import Reason, Unavailable, known, need
 
 if TYPE_CHECKING:
@@ -33,7 +34,8 @@ LEAKED = Code(
     thresholds="Volumes of a cloud whose volumes have no loop device at rest (Eucalyptus 3.2 and later; in 3.0 and 3.1 it is "
     "normal), attached for longer than 60 s. What tells a leak from a lost export is time: an LV that was activated before the "
     "running tgtd started was exported by the tgtd before (TGT_EXPORT_LOST), one that was activated after it, or is not "
-    "active, is leaked. While no tgtd runs nothing is called leaked.",
+    "active, is leaked. While no tgtd runs nothing is called leaked, nor is an active volume while the storage controller runs as "
+    "many copies as it allows itself (3.3 and later: two): the volume may wait for its own.",
     see=(
         "losetup --list --output NAME,BACK-FILE; lvs -a; tgtadm --lld iscsi --mode target --op show",
         "grep ^I: /run/udev/data/b253:N    # when udev first saw the LV's dm-N, in microseconds since boot",
@@ -82,7 +84,7 @@ def _leaked(look: Look) -> Result:
                 unexamined.append(_why_unknown(chain, inventory))
             continue
         examined += 1
-        if state is Unexported.LEAKED and not _being_attached(chain, inventory):
+        if state is Unexported.LEAKED and not _being_attached(chain, inventory) and not _may_wait(chain, inventory):
             findings.append(_leak(chain, inventory))
     return Result(examined=examined, findings=tuple(findings), unexamined=tuple(unexamined))
 
@@ -90,6 +92,14 @@ def _leaked(look: Look) -> Result:
 def _being_attached(chain: Chain, inventory: Inventory) -> bool:
     activated = chain.dm.activated if chain.dm is not None else None
     return activated is not None and inventory.clock.boot - activated < BEING_ATTACHED_SECONDS
+
+
+def _may_wait(chain: Chain, inventory: Inventory) -> bool:
+    """Whether the volume is active for a copy that waits until one of those that run has ended: it is made from a snapshot, or it
+    is at rest and snapshotted."""
+    processes = known(inventory.processes)
+    active = chain.dm is not None or (chain.lv is not None and chain.lv.active)
+    return active and processes is not None and may_wait(chain.backend, inventory, processes)
 
 
 def _why_unknown(chain: Chain, inventory: Inventory) -> Unexamined:
@@ -186,7 +196,7 @@ CHECKS = (
         name="loop-leaked",
         title="Loop devices that nothing uses any more",
         codes=(LEAKED,),
-        needs=("loops", "chains", "tgt", "processes", "lvm", "dm"),
+        needs=("loops", "chains", "tgt", "processes", "lvm", "dm", "cloud"),
         run=_leaked,
     ),
     Check(

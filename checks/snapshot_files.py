@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 from sctune.backends.base import FileRole
 from sctune.check import Check, Look, Result, Unexamined, not_applicable
 from sctune.cloud_files import CloudFile, backends_of, cloud_files, in_the_making, loops_by_file, written_by_copy
-from sctune.findings import Code, Finding, Risk, Severity, Subject, SubjectKind, evidence
+from sctune.findings import Cause, Code, Finding, Risk, Severity, Subject, SubjectKind, evidence
+from sctune.lvm_view import subject_of
 from sctune.model.units import duration_words, size_words
 from sctune.model.volume import VolumeState
 from sctune.quota import logical_size
+from sctune.records import dataclass
+from sctune.snapshot_use import leftovers, passing
 from sctune.unavailable import Reason, Unavailable, known, need
 
 if TYPE_CHECKING:
@@ -19,8 +22,10 @@ if TYPE_CHECKING:
 
     from sctune.inventory import Inventory
     from sctune.model.loop import LoopDevice
-    from sctune.model.lvm import LvmReport
+    from sctune.model.lvm import LogicalVolume, LvmReport
     from sctune.model.process import Copy
+
+_LEFTOVER = "LVM_SNAPSHOT_LEFTOVER"
 
 TRUNCATED = Code(
     code="SNAPSHOT_TRUNCATED",
@@ -51,15 +56,18 @@ COW_ORPHANED = Code(
     severities=(Severity.WARNING,),
     title="The file of a COW store was left behind",
     meaning="While a volume is snapshotted, a file of half its size holds what the guest overwrites meanwhile (vol-ID and 8 more "
-    "characters). This one is used by no snapshot any more.",
+    "characters). This one is needed by no copy any more.",
     why="The storage controller removes it as the last step and forgets it when a step before fails: it keeps the space it has "
     "taken for ever, and often a loop device with it.",
     thresholds="No loop device stands on it, or one on which no LV lies, and nothing has been written to it for "
-    "thresholds.file_settled_seconds (10 min). A COW store that a snapshot still uses is LVM_SNAPSHOT_LEFTOVER's.",
+    "thresholds.file_settled_seconds (10 min). Or a snapshot still uses it that itself is left over: then LVM_SNAPSHOT_LEFTOVER is "
+    "the cause, and its remedy takes this file away too. A file of this name that is not half as long as its volume (where that is "
+    "gone: no multiple of 512 MiB) is not what the cloud makes, and may be somebody's copy of the volume: it is named, and no "
+    "command is given that would remove it.",
     see=("ls -ls FOLDER/vol-*", "losetup --associated FILE; pvs --options pv_name,vg_name,pv_missing"),
     remedy="Make sure that the cloud has no pending snapshot of the volume, then remove the file. If the volume's VG says that "
     "a PV is missing, that was on this file: once it is removed, `vgreduce --removemissing --force VG` takes the lost snapshot out "
-    "of the VG and leaves the volume alone.",
+    "of the VG and leaves the volume alone. Of a file that the evidence calls doubtful, find out first whose it is.",
     risk=Risk.SAFE,
     source="eucalyptus/eucalyptus OverlayManager.java, createSnapshot (lvremove, vgreduce, pvremove, losetup -d, delete)",
     confirm=True,
@@ -182,27 +190,64 @@ def _at_rest(one: CloudFile, origins: Mapping[str, int], inventory: Inventory) -
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Left:
+    """The file of a COW store that no copy needs, the loop device on it, and the snapshot that still uses it, if any. `doubtful`: a
+    cloud's has another length."""
+
+    one: CloudFile
+    loop: LoopDevice | None
+    snapshot: LogicalVolume | None
+    doubtful: bool
+
+
 def _orphans(
     stores: Iterable[CloudFile], inventory: Inventory, *, copied: Mapping[str, Copy]
 ) -> tuple[list[Finding], list[Unexamined]]:
     """A finding for each volume that COW stores were left of, and those of which nobody could tell."""
-    left: dict[str, list[tuple[CloudFile, LoopDevice | None]]] = {}
+    left: dict[str, list[_Left]] = {}
     unexamined = []
     state, report = inventory.loops, inventory.lvm
     attached = {} if isinstance(state, Unavailable) else loops_by_file(state.devices)
     used = set() if isinstance(report, Unavailable) else _carrying(report)
+    outlived, volumes = _outlived(inventory), _sizes_of_volumes(inventory)
     for one in stores:
         file = one.file
         loop = attached.get((file.device, file.inode))
-        if file.name in copied or in_the_making(file, inventory) or (loop is not None and loop.device in used):
+        snapshot = outlived.get(loop.device) if loop is not None else None
+        # A guest's writes go through the loop device and say nothing of the copy.
+        settled = snapshot is not None or not in_the_making(file, inventory)
+        if file.name in copied or not settled or (snapshot is None and loop is not None and loop.device in used):
             continue
         # Without a loop device under it no LV can lie on it.
         blind = _missing(state) or (_missing(report) if loop is not None else None)
         if blind is not None:
             unexamined.append(Unexamined(what=f"COW store {file.path}", reason=blind.reason, detail=blind.what))
-        else:
-            left.setdefault(one.id, []).append((one, loop))
-    return [_orphan(volume, files, report) for volume, files in left.items()], unexamined
+            continue
+        sizes = one.backend.file_sizes
+        fits = sizes is None or sizes.fits_cow_store(file.apparent, volumes.get(one.id))
+        left.setdefault(one.id, []).append(_Left(one=one, loop=loop, snapshot=snapshot, doubtful=not fits and snapshot is None))
+    return [_orphan(volume, files, inventory) for volume, files in left.items()], unexamined
+
+
+def _outlived(inventory: Inventory) -> Mapping[tuple[int, int], LogicalVolume]:
+    """Devices that snapshots lie on which outlived their copy, and these snapshots."""
+    report, chains, processes = known(inventory.lvm), known(inventory.chains), known(inventory.processes)
+    if report is None or chains is None or processes is None:
+        return {}
+    found = {uuid: one.lv for one in leftovers(passing(report, chains), inventory, processes) for uuid in one.lv.pv_uuids}
+    return {pv.device: found[pv.uuid] for pv in report.physical_volumes if pv.uuid in found and pv.device is not None}
+
+
+def _sizes_of_volumes(inventory: Inventory) -> Mapping[str, int]:
+    """How large the volumes are that are still there; those whose own file was cut tell nothing."""
+    chains = known(inventory.chains)
+    found = {}
+    for chain in chains.chains if chains else ():
+        sizes, file = chain.backend.file_sizes, chain.file
+        if chain.ours and file is not None and sizes is not None and sizes.fits_volume(file.apparent):
+            found[chain.id] = file.apparent - (sizes.volume_extra or 0)
+    return found
 
 
 def _missing(part: object) -> Unavailable | None:
@@ -216,32 +261,52 @@ def _carrying(report: LvmReport) -> set[tuple[int, int]]:
     return {pv.device for pv in report.physical_volumes if pv.uuid in lying and pv.device is not None}
 
 
-def _orphan(volume: str, files: list[tuple[CloudFile, LoopDevice | None]], report: LvmReport | Unavailable) -> Finding:
-    pvs = () if isinstance(report, Unavailable) else report.physical_volumes
-    commands = []
-    for one, loop in files:
-        if loop is not None:
-            pv = next((pv for pv in pvs if pv.device == loop.device), None)
-            commands += [f"vgreduce {quote(pv.vg)} /dev/{loop.name}"] if pv is not None and pv.vg else []
-            commands += [f"pvremove /dev/{loop.name}"] if pv is not None else []
-            commands.append(f"losetup --detach /dev/{loop.name}")
-        commands.append(f"rm {quote(one.file.path)}")
-    taken = sum(one.file.allocated for one, _ in files)
-    several = len(files) > 1
+def _orphan(volume: str, files: list[_Left], inventory: Inventory) -> Finding:
+    report = known(inventory.lvm)
+    taken = sum(left.one.file.allocated for left in files)
+    several, doubtful = len(files) > 1, [left for left in files if left.doubtful]
+    used = next((left.snapshot for left in files if left.snapshot is not None), None)
+    if len(doubtful) == len(files):
+        lengths = ", ".join(size_words(left.one.file.apparent) for left in doubtful)
+        said = f"{files[0].one.file.name} is named as a COW store of {volume} and has the length of none: {lengths}"
+    elif several:
+        said = f"{len(files)} files of COW stores of {volume} are left and use {size_words(taken)}"
+    else:
+        said = f"The file of a COW store of {volume} is left and uses {size_words(taken)}"
     return COW_ORPHANED.found(
         Subject(kind=SubjectKind.VOLUME, id=volume),
-        f"{len(files)} files of COW stores of {volume} are left and use {size_words(taken)}"
-        if several
-        else f"The file of a COW store of {volume} is left and uses {size_words(taken)}",
+        said,
         evidence(
-            files=tuple(one.file.path for one, _ in files),
+            files=tuple(left.one.file.path for left in files),
             allocated=taken,
-            size=sum(one.file.apparent for one, _ in files),
-            loops=tuple(f"/dev/{loop.name}" for _, loop in files if loop is not None),
+            size=sum(left.one.file.apparent for left in files),
+            loops=tuple(f"/dev/{left.loop.name}" for left in files if left.loop is not None),
+            snapshots=tuple(left.snapshot.full_name for left in files if left.snapshot is not None),
+            doubtful=tuple(left.one.file.path for left in doubtful),
             source="stat(2), /sys/block/loopN/loop/backing_file, LVM's report",
         ),
-        commands=tuple(commands),
+        commands=tuple(command for left in files if left.snapshot is None for command in _removal(left, report)),
+        caused_by=Cause(code=_LEFTOVER, subject=subject_of(inventory, used))
+        if used is not None and all(left.snapshot is not None for left in files)
+        else None,
     )
+
+
+def _removal(left: _Left, report: LvmReport | None) -> Iterable[str]:
+    """The commands that take one file away with what stands on it; of a doubtful one, those that show what it is."""
+    path = quote(left.one.file.path)
+    if left.doubtful:
+        yield f"stat --format '%s %y %U %n' {path}"
+        return
+    if left.loop is not None:
+        node, device = f"/dev/{left.loop.name}", left.loop.device
+        pv = next((pv for pv in (report.physical_volumes if report else ()) if pv.device == device), None)
+        if pv is not None:
+            if pv.vg:
+                yield f"vgreduce {quote(pv.vg)} {node}"
+            yield f"pvremove {node}"
+        yield f"losetup --detach {node}"
+    yield f"rm {path}"
 
 
 CHECKS = (
@@ -249,7 +314,7 @@ CHECKS = (
         name="snapshot-files",
         title="Files of snapshots and of their COW stores",
         codes=(TRUNCATED, COW_ORPHANED, IN_PROGRESS),
-        needs=("stores", "loops", "chains", "lvm", "cloud", "processes"),
+        needs=("stores", "loops", "chains", "lvm", "dm", "cloud", "processes"),
         run=_run,
     ),
 )

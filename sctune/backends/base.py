@@ -39,7 +39,7 @@ class LvName:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileSizes:
     """How long a system's files are, in bytes. A volume's and a finished snapshot's size is a multiple of `unit`. A volume's file
-    has `volume_extra` more than the volume; None where volumes are no files."""
+    has `volume_extra` more than the volume; None where volumes are no files. A COW store's file is half the volume."""
 
     unit: int
     volume_extra: int | None
@@ -54,6 +54,10 @@ class FileSizes:
     def fits_snapshot(self, length: int) -> bool:
         """Whether the file of a finished snapshot can have that length."""
         return length > 0 and length % self.unit == 0
+
+    def fits_cow_store(self, length: int, volume: int | None) -> bool:
+        """Whether the file of a COW store can have that length; `volume` is the size of the volume, None where it is not known."""
+        return length > 0 and (2 * length % self.unit == 0 if volume is None else 2 * length == volume)
 
 
 class Backend(Protocol):

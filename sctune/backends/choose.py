@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sctune.backends.eucalyptus import ERA_33, ERA_OLD, EucalyptusDas, EucalyptusOverlay, era_of
+from sctune.backends.eucalyptus import ERA_33, EucalyptusDas, EucalyptusOverlay, era_by_names, era_of
 from sctune.backends.generic import Generic
 
 if TYPE_CHECKING:
@@ -22,15 +22,14 @@ NAMES = ("eucalyptus-overlay", "eucalyptus-das", "generic")
 def candidates(*, configured: str | None, cloud: Cloud | None, lvs: Iterable[LogicalVolume]) -> tuple[Backend, ...]:
     """The backends whose names are tried on each object of this host, most telling first; always ends with generic.
 
-    The era is the version file's; without one, names of 3.3+ tell themselves, and older names mean "3.2 or before".
+    The era is the version file's; without one, names of 3.3+ tell themselves, and where there are older names alone it is "3.2 or
+    before".
     """
     if configured == "generic":
         return (GENERIC,)
     era = era_of(cloud.version) if cloud is not None else ""
     if not era:
-        before = EucalyptusOverlay(era=ERA_OLD)
-        old = any(lv.vg.startswith("vg-") and before.lv_name(lv.vg, lv.name, lv.tags).ours for lv in lvs)
-        era = ERA_OLD if old else ERA_33
+        era = era_by_names((lv.vg, lv.name) for lv in lvs) or ERA_33
     overlay, das = EucalyptusOverlay(era=era), EucalyptusDas(era=era)
     if configured == "eucalyptus-overlay":
         return (overlay, GENERIC)

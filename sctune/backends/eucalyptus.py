@@ -7,10 +7,14 @@ of eucalyptus/eucalyptus 3.1.2, 3.2.2, 3.3.2, 3.4.2, 4.0.2 … 4.4.2.
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from sctune.backends.base import FileName, FileRole, FileSizes, LvName
 from sctune.model.units import GIB, MIB
 from sctune.records import dataclass
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 MAX_LOOP_DEVICES = 256
 """OverlayManager.MAX_LOOP_DEVICES, and the number of nodes create-loop-devices makes (CREATE_SC_LOOP_DEVICES)."""
@@ -32,6 +36,7 @@ _LV = re.compile(rf"euca-((?:vol|snap)-{_ID})\Z")
 _OVERLAY_VG = re.compile(rf"euca-ebs-storage-vg-(vol-{_ID})\Z")
 _OLD_VG = re.compile(r"vg-[A-Za-z0-9_-]{6}\.\.\Z")
 _OLD_LV = re.compile(r"lv-(snap-)?[A-Za-z0-9_-]{6}\.\.\Z")
+_VERSION = re.compile(r"(?:eee-)?(\d{1,4})\.(\d{1,4})(?!\d)", re.ASCII)
 _TARGET_PREFIX = "iqn.2009-06.com.eucalyptus."
 
 ERA_31 = "<=3.1"
@@ -42,8 +47,8 @@ ERA_OLD = "<=3.2"
 
 
 def era_of(version: str) -> str:
-    """The rule set of a version such as "4.4.2"; "" where the text is no version."""
-    match = re.match(r"(\d+)\.(\d+)", version)
+    """The rule set of a version such as "4.4.2", or "eee-2.0.1" of the enterprise edition; "" where the text is no version."""
+    match = _VERSION.match(version)
     if match is None:
         return ""
     release = (int(match[1]), int(match[2]))
@@ -108,7 +113,7 @@ class EucalyptusOverlay(_Eucalyptus):
 
     @property
     def file_sizes(self) -> FileSizes | None:
-        """Volumes N GiB + 4 MiB, snapshots N GiB; the same in all versions (2.0 to 4.4)."""
+        """Volumes N GiB + 4 MiB, snapshots N GiB, COW stores N/2 GiB; the same in all versions (2.0 to 4.4)."""
         return _OVERLAY_SIZES
 
     def lv_name(self, vg: str, lv: str, tags: tuple[str, ...]) -> LvName:
@@ -147,11 +152,27 @@ class EucalyptusDas(_Eucalyptus):
         return _DAS_SIZES
 
     def lv_name(self, vg: str, lv: str, tags: tuple[str, ...]) -> LvName:
-        """3.3+: euca-vol-…, with the id as a tag. Before: lv-…, and nothing on the host tells the volume."""
+        """3.3+: euca-vol-…. Before (3.2): lv-…, and nothing on the host tells the volume. The VG may have any name but an overlay
+        volume's: one that was there before, or `vg-` and 16 characters."""
         new = _LV.match(lv)
         if new is not None and not _OVERLAY_VG.match(vg):
             return _named(new[1], "")
+        old = _OLD_LV.match(lv)
+        if old is not None and not _OLD_VG.match(vg):
+            return LvName(ours=True, is_snapshot=old[1] is not None)
         return LvName(ours=False)
+
+
+def era_by_names(names: Iterable[tuple[str, str]]) -> str:
+    """The rule set that (VG, LV) names of a host tell, "" where none is of Eucalyptus. The newer ones rule: 3.3 and later keep the
+    names that volumes were given before an upgrade, and no older version gives the new ones."""
+    found = ""
+    for vg, lv in names:
+        if _LV.match(lv):
+            return ERA_33
+        if lv.startswith("lv-") and _OLD_LV.match(lv) and vg:
+            found = ERA_OLD
+    return found
 
 
 def read_file_name(name: str) -> FileName:

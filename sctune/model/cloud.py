@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cloud:
-    """`version` is the first line of /etc/eucalyptus/eucalyptus-version, e.g. "4.4.2"; "" where the file is absent.
+    """`version` is the first line of /etc/eucalyptus/eucalyptus-version, e.g. "4.4.2"; "" where the file is absent. `installed`:
+    /etc/eucalyptus is there, so that the host is a cloud's whether or not it tells its version.
     `volumes_folder` is where this storage controller keeps backing files. `properties` are recorded cloud properties
     (name, value) in the order of the recording, () where none were given; values that hold secrets are masked.
     `properties_unavailable` says why there are none although the configuration names a file."""
@@ -21,3 +22,4 @@ class Cloud:
     volumes_folder: str
     properties: tuple[tuple[str, str], ...]
     properties_unavailable: Unavailable | None = None
+    installed: bool = False

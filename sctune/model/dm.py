@@ -98,7 +98,7 @@ class DmTarget:
 class DmDevice:
     """One device-mapper device. `kernel_name` is dm-N. `uuid` is "LVM-" + VG uuid + LV uuid (+ "-cow", "-real" …) for LVM.
     `suspended` is sysfs' word. `targets` needs root. `activated` is when udev first saw it, on the boot clock in seconds
-    (USEC_INITIALIZED of udev's database), None where udev does not say."""
+    (USEC_INITIALIZED of udev's database; with an old udev the time of its link), None where udev does not say."""
 
     name: str
     kernel_name: str

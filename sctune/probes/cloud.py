@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from sctune.host.base import Host
 
+FOLDER = "/etc/eucalyptus"
 VERSION_FILE = "/etc/eucalyptus/eucalyptus-version"
 VOLUMES_FOLDER = "/var/lib/eucalyptus/volumes"
 
@@ -32,17 +33,22 @@ _EUCTL_NOTE = re.compile(r"use euctl --dump to view |.*\bno such variable: ")
 
 
 def probe(host: Host, *, properties: str | None) -> Cloud | Unavailable:
-    """The cloud's version and recorded properties. Absent where neither is there.
+    """The cloud's version and recorded properties. Absent where neither is there, nor the folder of its configuration.
 
     Properties that were configured and cannot be read leave the rest of the record in place, since the version alone
     decides what is normal here; `properties_unavailable` then says why.
     """
     version = host.read(VERSION_FILE)
-    if isinstance(version, Unavailable) and (version.reason is not Reason.ABSENT or properties is None):
+    if isinstance(version, Unavailable) and version.reason is not Reason.ABSENT:
         return version
+    installed = True
+    if isinstance(version, Unavailable):
+        installed = not isinstance(host.stat(FOLDER), Unavailable)
+        if not installed and properties is None:
+            return version
     recorded = () if properties is None else read_properties(host, properties)
     failed = recorded if isinstance(recorded, Unavailable) else None
-    if failed is not None and isinstance(version, Unavailable):
+    if failed is not None and not installed:
         return failed
     found = () if isinstance(recorded, Unavailable) else recorded
     return Cloud(
@@ -50,6 +56,7 @@ def probe(host: Host, *, properties: str | None) -> Cloud | Unavailable:
         volumes_folder=volumes_folder(found),
         properties=found,
         properties_unavailable=failed,
+        installed=installed,
     )
 
 

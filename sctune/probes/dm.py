@@ -85,8 +85,24 @@ def _read_device(
         size=int(size) * SECTOR,
         suspended=suspended.strip() == "1",
         targets=join_targets(kernel_name, table, status),
-        activated=parse_initialized(host.read(f"/run/udev/data/b{major}:{number}")) if udev_clock else None,
+        activated=_activated(host, major, number, kernel_name) if udev_clock else None,
     )
+
+
+def _activated(host: Host, major: int, number: int, name: str) -> float | None:
+    """When the device was made. Where udev has no record of it in /run (RHEL 6: udev 147) it is the time of the link that udev made
+    for it, by the wall clock, which may have been set since: what that puts before the boot or after now is not told."""
+    record = host.read(f"/run/udev/data/b{major}:{number}")
+    if not isinstance(record, Unavailable):
+        return parse_initialized(record)
+    link = f"/dev/mapper/{name}"
+    if isinstance(host.readlink(link), Unavailable):
+        return None  # a node: its time is that of the last write to the device
+    made, clock = host.lstat_mtime(link), host.clock()
+    if isinstance(made, Unavailable):
+        return None
+    seconds = made - (clock.now - clock.boot)
+    return seconds if 0 <= seconds <= clock.boot else None
 
 
 def parse_initialized(record: str | Unavailable) -> float | None:

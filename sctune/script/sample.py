@@ -64,6 +64,7 @@ NAMES = {
     "192.0.2.1,3260": "*",
     "default": "*",
     "wwn-0x1": "*",
+    "sample-lv": "*",
     str(TGTD): "@TGTD@",
 }
 """What each of its names stands for, as a whole part of a path: a pattern of the shell with one star; @TGTD@ for pids of tgtd."""

@@ -92,6 +92,12 @@ def test_targets() -> None:
         ("3.2.2", ERA_32),
         ("3.1.2", ERA_31),
         ("2.0.3", ERA_31),
+        ("eee-2.0.1", ERA_31),
+        ("4.4.2-0.123.el7", ERA_33),
+        ("4", ""),
+        ("4.4.", ERA_33),
+        ("x4.4", ""),
+        ("٤.٤", ""),
         ("", ""),
         ("unknown", ""),
     ],
@@ -102,6 +108,38 @@ def test_eras(version: str, era: str) -> None:
 
 def cloud(version: str) -> Cloud:
     return Cloud(version=version, volumes_folder="/v", properties=())
+
+
+def test_das_names_before_3_3() -> None:
+    """Any VG that was there before, or one of 16 characters; an overlay volume's VG has 8."""
+    old = EucalyptusDas(era=ERA_32)
+    for vg in ("ebsvg", "vg-Tm9JxQ4bV2kAzg.."):
+        assert read(old, vg, "lv-28NzTQ..") == (True, "", "", False)
+        assert read(old, vg, "lv-snap-CfzmRA..") == (True, "", "", True)
+    assert read(old, "vg-1lS3pg..", "lv-28NzTQ..")[0] is False
+    assert read(old, "ebsvg", "lv-home")[0] is False
+    assert read(EucalyptusOverlay(era=ERA_32), "vg-Tm9JxQ4bV2kAzg..", "lv-28NzTQ..")[0] is False
+
+
+@pytest.mark.parametrize(
+    ("length", "volume", "fits"),
+    [
+        (15 << 29, 15 << 30, True),
+        (8053063680, 16106127360, True),  # the operator notes' vol-D02E43C2MsmGAIzx
+        (15 << 30, 15 << 30, False),
+        ((15 << 30) + (4 << 20), 15 << 30, False),  # a copy of the volume's file
+        (15 << 29, 10 << 30, False),
+        (15 << 29, None, True),
+        ((15 << 30) + (4 << 20), None, False),
+        ((15 << 29) + 1, None, False),
+        (0, None, False),
+        (0, 15 << 30, False),
+    ],
+)
+def test_the_file_of_a_cow_store_is_half_as_long_as_its_volume(length: int, volume: int | None, fits: bool) -> None:
+    for backend in (OVERLAY, EucalyptusOverlay(era=ERA_31), DAS):
+        assert backend.file_sizes is not None
+        assert backend.file_sizes.fits_cow_store(length, volume) is fits
 
 
 def names(*, configured: str | None = None, version: str | None = None, vgs: tuple[str, ...] = ()) -> list[str]:
@@ -115,8 +153,19 @@ def test_what_is_tried_on_a_host() -> None:
     assert names(version="3.1.2")[0] == "eucalyptus-overlay <=3.1"
     assert names(version="", vgs=("vg-abcdef..",))[0] == "eucalyptus-overlay <=3.2"
     assert names(vgs=("vg-abcdef..", "vg0"))[0] == "eucalyptus-overlay <=3.2"
-    assert names(vgs=("vg-data",))[0] == "eucalyptus-overlay 3.3+"
+    assert names(vgs=("vg-data",))[0] == "eucalyptus-overlay <=3.2"  # a DAS volume in a VG that was there before
+    assert names()[0] == "eucalyptus-overlay 3.3+"
     assert names(version="4.4.2", vgs=("vg-abcdef..",))[0] == "eucalyptus-overlay 3.3+"
+
+
+def test_new_names_tell_the_era_where_both_are_there() -> None:
+    """An upgraded host keeps its old volumes' names; without its version file the new ones tell that it is one."""
+    lvs = [lv("lv-abcdef..", 1, "vg-abcdef.."), lv("euca-vol-391d44be", 1, "euca-ebs-storage-vg-vol-391d44be")]
+    for order in (lvs, lvs[::-1]):
+        found = candidates(configured=None, cloud=None, lvs=order)
+        assert [label(backend) for backend in found][:2] == ["eucalyptus-overlay 3.3+", "eucalyptus-das 3.3+"]
+    das = [lv("lv-abcdef..", 1, "ebsvg")]
+    assert label(candidates(configured=None, cloud=None, lvs=das)[0]) == "eucalyptus-overlay <=3.2"
 
 
 def test_what_the_configuration_says_is_tried_alone() -> None:

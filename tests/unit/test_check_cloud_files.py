@@ -107,7 +107,10 @@ def test_a_snapshot_at_rest(size: int, cut: bool) -> None:
 
 def test_a_whole_gib_of_a_larger_volume_is_told_by_the_lv_that_is_left() -> None:
     host = made((VOLUME, 15 * GIB + (4 << 20)), (COW, 15 * GIB // 2), (SNAP, 3 * GIB), lvm=REPORT, loops=LOOPS)
-    assert codes(run(SNAPSHOTS, host)) == [("SNAPSHOT_TRUNCATED", "critical", SNAP)]
+    assert codes(run(SNAPSHOTS, host)) == [
+        ("SNAPSHOT_TRUNCATED", "critical", SNAP),
+        ("SNAPSHOT_COW_ORPHANED", "warning", VOLUME),
+    ]
 
 
 def operator_notes(*, copies: tuple[Copy, ...], age: float = 3600.0) -> Any:
@@ -133,7 +136,12 @@ def test_with_its_copy_running_it_is_in_progress_and_no_fault() -> None:
 
 def test_without_its_copy_the_same_host_has_a_cut_snapshot_and_a_leftover() -> None:
     host = operator_notes(copies=())
-    assert codes(run(SNAPSHOTS, host)) == [("SNAPSHOT_TRUNCATED", "critical", SNAP)]
+    result = run(SNAPSHOTS, host)
+    assert codes(result) == [("SNAPSHOT_TRUNCATED", "critical", SNAP), ("SNAPSHOT_COW_ORPHANED", "warning", VOLUME)]
+    # The remedy of its cause takes the file away.
+    orphan = result.findings[1]
+    assert orphan.caused_by is not None
+    assert (orphan.caused_by.code, orphan.caused_by.subject.id, orphan.remedy.commands) == ("LVM_SNAPSHOT_LEFTOVER", SNAP, ())
     assert codes(run(LEFTOVER, host)) == [("LVM_SNAPSHOT_LEFTOVER", "warning", SNAP)]
     commands = run(LEFTOVER, host).findings[0].remedy.commands
     assert commands == (
@@ -176,6 +184,67 @@ def test_a_cow_store_on_a_loop_device_without_an_lv_is_orphaned() -> None:
         "losetup --detach /dev/loop1",
         f"rm {STORE}/{COW}",
     )
+
+
+@pytest.mark.parametrize(
+    ("volume", "length", "doubtful"),
+    [
+        (15 * GIB + (4 << 20), 15 * GIB // 2, False),
+        (15 * GIB + (4 << 20), 15 * GIB + (4 << 20), True),
+        (15 * GIB + (4 << 20), GIB, True),
+        (15 * GIB, GIB, False),  # the volume's own file was cut, and tells no length
+        (None, 15 * GIB // 2, False),
+        (None, 15 * GIB + (4 << 20), True),
+    ],
+)
+def test_somebodys_copy_of_a_volume_is_not_to_be_removed(volume: int | None, length: int, doubtful: bool) -> None:
+    """vol-391D44BE-old_bak has the form of a COW store's name."""
+    backup = VOLUME + "-old_bak"
+    files = [(backup, length), *([(VOLUME, volume)] if volume is not None else [])]
+    result = run(SNAPSHOTS, made(*files))
+    assert codes(result) == [("SNAPSHOT_COW_ORPHANED", "warning", VOLUME)]
+    finding = result.findings[0]
+    assert dict(finding.evidence)["doubtful"] == ((f"{STORE}/{backup}",) if doubtful else ())
+    assert any(command.startswith("rm ") for command in finding.remedy.commands) is not doubtful
+    assert ("length of none" in finding.summary) is doubtful
+
+
+def test_a_cow_store_whose_snapshot_may_wait_is_no_orphan() -> None:
+    """The storage controller runs its two copies: a third snapshot, its COW store ready, waits for its turn."""
+    cloud = replace(COPY.process, pid=500, name="eucalyptus-clou", argv=("eucalyptus-cloud",))
+    others = tuple(
+        replace(copy("/dev/a/b", f"{STORE}/snap-0000000{n}"), process=replace(COPY.process, pid=n, ppid=500)) for n in (1, 2)
+    )
+    busy = replace(NOBODY, eucalyptus=(cloud,), copies=others)
+    host = made((VOLUME, 15 * GIB + (4 << 20)), (COW, 15 * GIB // 2), lvm=REPORT, loops=LOOPS, processes=busy)
+    assert codes(run(SNAPSHOTS, host)) == [("SNAPSHOT_IN_PROGRESS", "info", f"snap-0000000{n}") for n in (1, 2)]
+
+
+def test_a_version_file_that_is_not_there_makes_no_host_a_strangers() -> None:
+    """All volumes at rest, and nothing but /etc/eucalyptus tells whose host it is."""
+    installed = replace(euca(""), installed=True)
+    for check, code in ((VOLUMES, "VOLUME_SIZE_INVALID"), (SNAPSHOTS, "SNAPSHOT_TRUNCATED")):
+        files = ((VOLUME, 5), (SNAP, 5))
+        assert [one[0] for one in codes(run(check, made(*files, cloud=installed)))] == [code]
+        assert run(check, made(*files, cloud=euca(""))).not_applicable
+
+
+def test_a_version_file_that_cannot_be_read_is_unknown() -> None:
+    denied = Unavailable(reason=Reason.DENIED, what="/etc/eucalyptus/eucalyptus-version")
+    for check in (VOLUMES, SNAPSHOTS):
+        with pytest.raises(CannotLook):
+            run(check, made((VOLUME, 5), cloud=denied))
+        # Names that only Eucalyptus gives tell as much.
+        assert codes(run(check, made((VOLUME, 5), (SNAP, 5), cloud=denied, lvm=report(ORIGIN, pv("P1", 1, VG)))))
+
+
+def test_ids_that_differ_in_case_are_two_volumes() -> None:
+    """File system, VG, LV, tag and the storage controller's own records tell them apart (the name is the volume's id as it was
+    given: upper case up to 3.4, lower case in 4.x); only what an operator types may differ in case."""
+    upper, lower = VOLUME, VOLUME.lower()
+    result = run(VOLUMES, made((upper, 5), (lower, SIZE), ("vol-0a1b2c3d4e5f60718", 6), ("vol-0A1B2C3D4E5F60718", SIZE)))
+    assert [subject for _, _, subject in codes(result)] == [upper, "vol-0a1b2c3d4e5f60718"]
+    assert result.examined == 4
 
 
 def test_two_of_one_volume_are_one_finding() -> None:

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sctune.host.base import FileKind, FileStat
 from sctune.model.cloud import Cloud
-from sctune.probes.cloud import VERSION_FILE, VOLUMES_FOLDER, parse_properties, probe, volumes_folder
+from sctune.probes.cloud import FOLDER, VERSION_FILE, VOLUMES_FOLDER, parse_properties, probe, volumes_folder
 from sctune.unavailable import Reason, Unavailable
 from tests.fakes import FakeHost
 
@@ -34,7 +35,17 @@ def test_no_eucalyptus() -> None:
 
 def test_version_alone() -> None:
     found = probe(FakeHost(files={VERSION_FILE: "4.4.2\n"}), properties=None)
-    assert found == Cloud(version="4.4.2", volumes_folder=VOLUMES_FOLDER, properties=())
+    assert found == Cloud(version="4.4.2", volumes_folder=VOLUMES_FOLDER, properties=(), installed=True)
+
+
+def test_a_cloud_whose_version_file_is_gone() -> None:
+    folder = FileStat(kind=FileKind.DIRECTORY, size=4096, allocated=4096, device=1, inode=2, mtime=1.0)
+    host = FakeHost(stats={FOLDER: folder}, files={FILE: "root:x:0:0::/root:/bin/sh\n"})
+    assert probe(host, properties=None) == Cloud(version="", volumes_folder=VOLUMES_FOLDER, properties=(), installed=True)
+    found = probe(host, properties=FILE)
+    assert isinstance(found, Cloud)
+    assert found.installed
+    assert found.properties_unavailable is not None
 
 
 def test_version_and_properties() -> None:
@@ -48,7 +59,7 @@ def test_version_and_properties() -> None:
 def test_properties_of_a_cloud_that_is_not_installed_here() -> None:
     found = probe(FakeHost(files={FILE: composed("euctl-4.4")}), properties=FILE)
     assert isinstance(found, Cloud)
-    assert found.version == ""
+    assert (found.version, found.installed) == ("", False)
 
 
 def test_a_bad_properties_file_does_not_hide_the_version() -> None:

@@ -239,3 +239,35 @@ def test_probe_never_raises(status: str, table: str) -> None:
     host = recorded("healthy")
     host.dm_answers = {DmQuery.STATUS: status, DmQuery.TABLE: table}
     assert isinstance(probe(host), tuple)
+
+
+def an_old_udev(*, record: str = "", link: float | None = None) -> FakeHost:
+    """One device on a host whose boot was 100,000 s ago, at 1,799,900,000."""
+    folder = "/sys/block/dm-3"
+    name = "vg--1lS3pg..-lv--28NzTQ.."
+    files: dict[str, str | Unavailable] = {
+        f"{folder}/dm/name": f"{name}\n",
+        f"{folder}/dm/uuid": "LVM-x\n",
+        f"{folder}/dm/suspended": "0\n",
+        f"{folder}/size": "10485760\n",
+        f"{folder}/dev": "253:3\n",
+    }
+    if record:
+        files["/run/udev/data/b253:3"] = record
+    times = {} if link is None else {f"/dev/mapper/{name}": link}
+    return FakeHost(files=files, links={f"/dev/mapper/{name}": "../dm-3"} if link is not None else {}, mtimes=times)
+
+
+@pytest.mark.parametrize(
+    ("host", "activated"),
+    [
+        (an_old_udev(record="I:7000000\n", link=1_799_900_050.0), 7.0),
+        (an_old_udev(record="S:x\n", link=1_799_900_050.0), None),
+        (an_old_udev(link=1_799_900_050.0), 50.0),
+        (an_old_udev(link=1_799_899_999.0), None),  # before the boot: the clock was set since
+        (an_old_udev(link=1_800_000_001.0), None),
+        (an_old_udev(), None),
+    ],
+)
+def test_an_old_udev_tells_activation_by_its_link(host: FakeHost, activated: float | None) -> None:
+    assert devices(host)["vg--1lS3pg..-lv--28NzTQ.."].activated == activated
