@@ -11,6 +11,7 @@ import typer
 
 from sctune.model.volume import VolumeState  # noqa: TC001 - typer reads annotations when it runs
 from sctune.report.format import FailOn, Format, Plain, VolumeSort
+from sctune.report.format import CapacityFormat, FailOn, Format
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -220,6 +221,91 @@ def checks() -> Body:
     from sctune.commands.checks import run_checks
 
     return run_checks
+
+
+@app.command()
+def capacity(
+    *,
+    from_path: Annotated[
+        str | None, typer.Option("--from", metavar="PATH", help="Look at a capture (file or folder) instead of this machine.")
+    ] = None,
+    root: Annotated[
+        str | None, typer.Option("--root", metavar="DIR", help="Look at a file tree, e.g. a mounted image; runs no command.")
+    ] = None,
+    format: Annotated[CapacityFormat, typer.Option("--format", help="For people or programs.")] = CapacityFormat.TEXT,
+    output: Annotated[
+        str | None, typer.Option("--output", "-o", metavar="FILE", help="Write there, whole or not at all; - is standard output.")
+    ] = None,
+    size: Annotated[
+        int | None,
+        typer.Option("--size", metavar="GIB", min=1, max=1 << 24, help="Of further volumes; default: as the largest here."),
+    ] = None,
+    snapshots_per_volume: Annotated[
+        float,
+        typer.Option("--snapshots-per-volume", metavar="R", min=0, max=1000, help="Snapshots kept of each volume."),
+    ] = 1.0,
+    history: Annotated[
+        str | None,
+        typer.Option("--history", metavar="FILE", help="How the store filled: CSV time,used_bytes, or an answer of Prometheus."),
+    ] = None,
+    accounts: Annotated[
+        int | None,
+        typer.Option("--accounts", metavar="N", min=1, max=1 << 24, help="Quotas of an account, N of which share what is safe."),
+    ] = None,
+    account_volumes: Annotated[
+        int | None, typer.Option("--account-volumes", metavar="N", min=1, max=1 << 30, help="The account's volumes, by number.")
+    ] = None,
+    account_gib: Annotated[
+        int | None, typer.Option("--account-gib", metavar="N", min=1, max=1 << 30, help="The account's volumes, in GiB.")
+    ] = None,
+    account_snapshots: Annotated[
+        int | None, typer.Option("--account-snapshots", metavar="N", min=1, max=1 << 30, help="The account's snapshots, by number.")
+    ] = None,
+    iam_policy: Annotated[
+        str | None,
+        typer.Option("--iam-policy", metavar="FILE", help="Write the account's quotas as a policy; - prints it and nothing else."),
+    ] = None,
+    config: Annotated[
+        str | None,
+        typer.Option("--config", metavar="FILE", help="Configuration (default: /etc/sctune/sctune.yaml where there is one)."),
+    ] = None,
+) -> Body:
+    """Say what fits.
+
+    How the stores are filled, what they promise, how many more volumes and snapshots they take, when they are full, and the
+    largest limits of the cloud that they can honour. Changes nothing.
+
+    Exit code: 0 done; 1 nothing here that holds volumes; 2 wrong usage or configuration; 3 done, but not everything could be
+    told.
+    """
+
+    def body() -> int:
+        from sctune.capacity.survey import Question
+        from sctune.commands.capacity import read_history, run_capacity
+
+        wanted = accounts
+        if iam_policy is not None and (accounts, account_volumes, account_gib, account_snapshots) == (None,) * 4:
+            wanted = 1
+        return run_capacity(
+            from_path=from_path,
+            root=root,
+            question=Question(
+                size=None if size is None else size << 30,
+                snapshots_per_volume=snapshots_per_volume,
+                history=() if history is None else read_history(history),
+                accounts=wanted,
+                account_volumes=account_volumes,
+                account_gib=account_gib,
+                account_snapshots=account_snapshots,
+                policy_file=iam_policy if iam_policy not in (None, "-") else "FILE",
+            ),
+            format=format,
+            output=output,
+            policy=iam_policy,
+            config_path=config,
+        )
+
+    return body
 
 
 @app.command()

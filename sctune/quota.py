@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 TOTAL = "maxtotalvolumesizeingb"
 VOLUME = "maxvolumesizeingb"
 SNAPSHOTS = "storage.global_total_snapshot_size_limit_gb"
+WALRUS_SNAPSHOTS = "walrus.storagemaxtotalsnapshotsizeingb"
+"""The same before 4.0; 3.2.1 and later do not honour it (EUCA-4838)."""
+DEFAULT_SNAPSHOTS = 50 * GIB
+"""Its default, in all versions: since 4.2 far below that of the volumes of one zone (500)."""
 
 _PARTITION = re.compile(r"iqn\.2009-06\.com\.eucalyptus\.(.+):store[0-9]+\Z")
 _VOLUME_ID = re.compile(r"vol-[0-9A-Fa-f]+\Z")
@@ -84,7 +88,8 @@ def limits(quotas: Quotas | None, cloud: Cloud | None, *, partitions: Iterable[s
 
     return Limits(
         total=configured(own.total, "quotas.total") or recorded.partitioned(TOTAL),
-        snapshots=configured(own.snapshots_total, "quotas.snapshots_total") or recorded.single(SNAPSHOTS),
+        snapshots=configured(own.snapshots_total, "quotas.snapshots_total")
+        or recorded.snapshots(cloud.version if cloud is not None else ""),
         volume=configured(own.volume, "quotas.volume") or recorded.partitioned(VOLUME),
         volumes={
             name: Limit(size=size, key=f"quotas.volumes.{name}", source=own.source, configured=True)
@@ -92,6 +97,12 @@ def limits(quotas: Quotas | None, cloud: Cloud | None, *, partitions: Iterable[s
         },
         doubts=tuple(recorded.doubts),
     )
+
+
+def version_numbers(version: str) -> tuple[int, ...]:
+    """The first two numbers of a version such as "4.4.2", () where the text is none."""
+    numbers = tuple(int(part) for part in version.split(".")[:2] if part.isascii() and part.isdecimal())
+    return numbers if len(numbers) == 2 else ()
 
 
 def partitions_of(chains: Chains) -> tuple[str, ...]:
@@ -167,6 +178,13 @@ class _Recorded:
     def single(self, name: str) -> Limit | None:
         """A property of the whole cloud, in GiB."""
         return self._limit(name, self.values[name]) if name in self.values else None
+
+    def snapshots(self, version: str) -> Limit | None:
+        """The limit of all snapshots: in 4.0 it got another name, and the old one stays behind, empty."""
+        numbers = version_numbers(version)
+        if SNAPSHOTS not in self.values and numbers and numbers < (4, 0):
+            return self.single(WALRUS_SNAPSHOTS) if self.values.get(WALRUS_SNAPSHOTS) else None
+        return self.single(SNAPSHOTS)
 
     def partitioned(self, name: str) -> Limit | None:
         """A property that each partition has: that of the partition we serve, or what all of them agree on."""

@@ -39,3 +39,8 @@ class VolumeSort(StrEnum):
     ALLOCATED = "allocated"
     SESSIONS = "sessions"
     SNAPSHOTS = "snapshots"
+class CapacityFormat(StrEnum):
+    """The forms of what fits."""
+
+    TEXT = "text"
+    JSON = "json"
