@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import TYPE_CHECKING
 
+from sctune.account_quota import account_use
 from sctune.check import Check, Look, Result, Unexamined, not_applicable
 from sctune.findings import HOST, Code, Evidence, Finding, Risk, Severity, Subject, SubjectKind, evidence
 from sctune.model.store import StoreOrigin
@@ -19,7 +19,9 @@ from sctune.quota import (
     limits,
     logical_size,
     partitions_of,
+    properties_source,
     snapshots_used,
+    tools_of,
     volumes_used,
 )
 from sctune.serving import need_sight_of_volumes
@@ -28,6 +30,7 @@ from sctune.unavailable import Reason, Unavailable, known, need
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from sctune.account_quota import AccountUse
     from sctune.model.chain import Chain
 
 _SOURCE = (
@@ -39,6 +42,7 @@ _SEE = (
     f"euca-describe-properties | grep -E '{TOTAL}|{VOLUME}|{SNAPSHOTS}'    # before",
     "ls -ls --block-size=1 /var/lib/eucalyptus/volumes    # a volume of N GiB is a file of N GiB + 4 MiB",
 )
+_NAMED = 20
 _RAISE = "Delete what is no longer needed, or raise the limit where the store has the room: limits know nothing of the disk."
 
 VOLUME_EXCEEDED = Code(
@@ -57,7 +61,8 @@ TOTAL_NEAR = Code(
     code="QUOTA_TOTAL_NEAR",
     severities=(Severity.WARNING,),
     title="Volumes have nearly used up their quota",
-    meaning="The logical sizes of all volumes on this host come near the limit for their sum.",
+    meaning="The logical sizes of all volumes on this host come near the limit for their sum, or those of an account "
+    "come near one of its own (sum, number).",
     why="At the limit, CreateVolume fails with VolumeLimitExceeded, and an instance that boots from a volume just terminates, "
     "without an error to its user.",
     thresholds="thresholds.quota_total of the limit (90 %), up to the limit itself.",
@@ -70,7 +75,8 @@ TOTAL_EXCEEDED = Code(
     code="QUOTA_TOTAL_EXCEEDED",
     severities=(Severity.CRITICAL,),
     title="Volumes exceed their quota",
-    meaning="The logical sizes of all volumes on this host are more than the limit for their sum.",
+    meaning="The logical sizes of all volumes on this host are more than the limit for their sum, or those of an account "
+    "more than one of its own (sum, number).",
     why="No volume can be created: CreateVolume fails with VolumeLimitExceeded, and an instance that boots from a volume just "
     "terminates. Volumes that nobody counts (left behind, made around the cloud) are the usual cause.",
     thresholds="More than the limit.",
@@ -84,7 +90,7 @@ SNAPSHOTS_NEAR = Code(
     severities=(Severity.WARNING,),
     title="Snapshots have nearly used up their quota",
     meaning="The snapshots on this host come near the limit for the sum of all snapshots. A cloud's limit counts those of all its "
-    "zones, so it may be nearer still.",
+    "zones, so it may be nearer still. Or those of an account come near the number it may have.",
     why="At the limit, CreateSnapshot fails with SnapshotLimitExceeded. Since Eucalyptus 4.2 the default (50 GB) is far below "
     "that for volumes (500 GB), so it is met first, and backups stop unnoticed.",
     thresholds="thresholds.quota_snapshots of the limit (90 %), up to the limit itself.",
@@ -97,11 +103,28 @@ SNAPSHOTS_EXCEEDED = Code(
     code="QUOTA_SNAPSHOTS_EXCEEDED",
     severities=(Severity.CRITICAL,),
     title="Snapshots exceed their quota",
-    meaning="The snapshots on this host alone are more than the limit for the sum of all snapshots.",
+    meaning="The snapshots on this host alone are more than the limit for the sum of all snapshots, or those of an account are "
+    "more than it may have.",
     why="No snapshot can be made: CreateSnapshot fails with SnapshotLimitExceeded, and backups that rely on it have stopped.",
     thresholds="More than the limit.",
     see=_SEE,
     remedy=_RAISE,
+    risk=Risk.SAFE,
+    source=_SOURCE,
+)
+SNAPSHOTS_DEFAULT = Code(
+    code="QUOTA_SNAPSHOTS_DEFAULT",
+    severities=(Severity.INFO, Severity.WARNING),
+    title="The limit of snapshots is the default, and below that of volumes",
+    meaning="Nobody has set the limit of all snapshots: it is 50 GB, less than the volumes of this zone alone may have. The limit "
+    "counts the snapshots of all zones.",
+    why="Since Eucalyptus 4.2 volumes may have 500 GB in each zone by default, and all snapshots together still 50 GB. Each is a "
+    "full copy, so that not even one of each volume can be kept: CreateSnapshot fails with SnapshotLimitExceeded, and "
+    "backups stop.",
+    thresholds="Recorded limit of snapshots = 50 GiB, and the limit of volumes above it: info. The volumes that are here already "
+    "have more: warning. A limit of our own configuration is meant.",
+    see=_SEE,
+    remedy="Raise it to what the store can hold: `sctune capacity` says how much that is.",
     risk=Risk.SAFE,
     source=_SOURCE,
 )
@@ -144,14 +167,13 @@ def run(look: Look) -> Result:
         need_sight_of_volumes(inventory)
         return not_applicable("no volume of a cloud on this host")
     cloud = known(inventory.cloud)
-    in_force = limits(
-        look.config.quotas, cloud, partitions=partitions_of(chains), source=look.config.properties or "recorded properties"
-    )
+    in_force = limits(look.config.quotas, cloud, partitions=partitions_of(chains), source=properties_source(inventory))
     unexamined = [Unexamined.of(item) for item in (cloud and cloud.properties_unavailable,) if item]
     if isinstance(inventory.cloud, Unavailable) and look.config.properties is not None:
         unexamined.append(Unexamined.of(inventory.cloud))
     unexamined += [Unexamined.of(doubt) for doubt in in_force.doubts]
-    if not in_force.known:
+    accounts = look.config.quotas.accounts if look.config.quotas is not None else {}
+    if not in_force.known and not accounts:
         findings = () if unexamined else (_unknown(look, ours),)
         return Result(examined=0 if unexamined else len(ours), findings=findings, unexamined=tuple(unexamined))
     found: list[Finding] = []
@@ -167,6 +189,11 @@ def run(look: Look) -> Result:
             found.extend(_judge_sum(look, limit, used, share, codes=codes, what=what))
             unexamined += [Unexamined.of(item) for item in used.unknown if Unexamined.of(item) not in unexamined]
     found.extend(_judge_promise(look, ours, in_force, unexamined))
+    found.extend(_judge_default(in_force, volumes))
+    for name, account in accounts.items():
+        examined += 1
+        found.extend(_judge_account(look, account_use(name, account, chains, stores)))
+        unexamined += [Unexamined.of(item) for item in volumes.unknown if Unexamined.of(item) not in unexamined]
     return Result(examined=examined, findings=tuple(found), unexamined=tuple(unexamined))
 
 
@@ -209,15 +236,17 @@ def _judge_sum(look: Look, limit: Limit, used: Usage, share: float, *, codes: tu
         used=round(used.size / limit.size, 3) if limit.size > 0 else None,
         count=used.count,
         limit=limit.key,
+        **({"default_limit": True} if what == "snapshots" and limit.is_default else {}),
         source=_where(limit),
     )
     subject = Subject(kind=SubjectKind.QUOTA, id="total" if what == "volumes" else "snapshots_total")
+    default = ", the default" if what == "snapshots" and limit.is_default else ""
     words = f"{used.count} {what if used.count != 1 else what[:-1]} of {at_least}{size_words(used.size)}"
     if used.size > limit.size:
-        summary = f"{words}: {size_words(used.size - limit.size)} over the limit of {size_words(limit.size)}"
+        summary = f"{words}: {size_words(used.size - limit.size)} over the limit of {size_words(limit.size)}{default}"
         return [_found(look, exceeded, limit, _room_for(used.size), subject, summary, facts)]
     left = size_words(limit.size - used.size) if used.size < limit.size else "nothing"
-    summary = f"{words}: {left} left of {size_words(limit.size)}"
+    summary = f"{words}: {left} left of {size_words(limit.size)}{default}"
     return [_found(look, near, limit, _room_for(used.size), subject, summary, facts)]
 
 
@@ -258,8 +287,61 @@ def _judge_promise(look: Look, ours: Iterable[Chain], in_force: Limits, unexamin
     ]
 
 
+def _judge_default(in_force: Limits, volumes: Usage) -> list[Finding]:
+    """The trap of the default limit of snapshots: nobody set it, and it is below what volumes may have."""
+    total, snapshots = in_force.total, in_force.snapshots
+    if total is None or snapshots is None or not snapshots.is_default or total.size <= snapshots.size:
+        return []
+    reached = volumes.size > snapshots.size
+    here = f"; those here have {size_words(volumes.size)}" if reached else ""
+    return [
+        SNAPSHOTS_DEFAULT.found(
+            Subject(kind=SubjectKind.QUOTA, id="snapshots_total"),
+            f"all snapshots may have {size_words(snapshots.size)}, the default, and volumes {size_words(total.size)}{here}",
+            evidence(
+                snapshots_limit_bytes=snapshots.size,
+                volumes_limit_bytes=total.size,
+                volumes_used_bytes=volumes.size,
+                limit=snapshots.key,
+                source=_where(snapshots),
+            ),
+            severity=Severity.WARNING if reached else Severity.INFO,
+            commands=("sctune capacity",),
+        )
+    ]
+
+
+def _judge_account(look: Look, use: AccountUse) -> Iterable[Finding]:
+    """An account's volumes and snapshots against its own quotas: one finding for the volumes, one for the snapshots."""
+    thresholds = look.config.thresholds
+    source = look.config.quotas.source if look.config.quotas is not None else ""
+    for against, share, near, exceeded in (
+        (use.volumes, thresholds.quota_total, TOTAL_NEAR, TOTAL_EXCEEDED),
+        (use.snapshots, thresholds.quota_snapshots, SNAPSHOTS_NEAR, SNAPSHOTS_EXCEEDED),
+    ):
+        over = [one for one in against if one.exceeded]
+        told = over or [one for one in against if one.near(share)]
+        if not told:
+            continue
+        facts = {f"{'used_bytes' if one.is_size else f'used_{one.what}'}": one.used for one in told}
+        limits_of = {f"{'limit_bytes' if one.is_size else f'limit_{one.what}'}": one.limit for one in told}
+        keys = ", ".join(f"`{one.key}`" for one in told)
+        code = exceeded if over else near
+        yield code.found(
+            Subject(kind=SubjectKind.ACCOUNT, id=use.name),
+            f"account {use.name} has {' and '.join(one.words for one in told)}",
+            evidence(
+                **facts,
+                **limits_of,
+                not_here=use.absent[:_NAMED],
+                source=f"{source}; sizes of the files and LVs of this host",
+            ),
+            remedy=f"Delete what the account no longer needs, or raise its quota. It is {keys} in {source}.",
+        )
+
+
 def _unknown(look: Look, ours: list[Chain]) -> Finding:
-    ask = f"{_tool(look)[0]} > /etc/sctune/properties.txt    # on a host with the cloud's admin credentials"
+    ask = f"{tools_of(_version(look))[0].show} > /etc/sctune/properties.txt    # on a host with the cloud's admin credentials"
     return UNKNOWN.found(
         HOST,
         f"{len(ours)} volume{'s' if len(ours) != 1 else ''} of a cloud, and no quota configured or recorded",
@@ -268,11 +350,9 @@ def _unknown(look: Look, ours: list[Chain]) -> Finding:
     )
 
 
-def _tool(look: Look) -> tuple[str, str]:
-    """How this cloud's version shows and sets properties: euctl came with 4.2."""
+def _version(look: Look) -> str:
     cloud = known(look.inventory.cloud)
-    numbers = [int(part) for part in (cloud.version if cloud else "").split(".")[:2] if part.isascii() and part.isdecimal()]
-    return ("euca-describe-properties", "euca-modify-property -p ") if numbers and numbers < [4, 2] else ("euctl", "euctl ")
+    return cloud.version if cloud else ""
 
 
 def _room_for(used: int) -> int:
@@ -285,7 +365,7 @@ def _found(look: Look, code: Code, limit: Limit, new: int, subject: Subject, sum
     if limit.configured:
         remedy = f"{code.remedy} This one is `{limit.key}` in {limit.source}."
         return code.found(subject, summary, facts, remedy=remedy)
-    commands = (_tool(look)[1] + shlex.quote(f"{limit.key}={new // GIB}"),) if new > 0 else ()
+    commands = (tools_of(_version(look))[0].setting(limit.key, new // GIB),) if new > 0 else ()
     return code.found(subject, summary, facts, commands=commands)
 
 
@@ -297,7 +377,7 @@ CHECKS = (
     Check(
         name="quotas",
         title="Volumes and snapshots against their quotas",
-        codes=(VOLUME_EXCEEDED, TOTAL_NEAR, TOTAL_EXCEEDED, SNAPSHOTS_NEAR, SNAPSHOTS_EXCEEDED, UNSAFE, UNKNOWN),
+        codes=(VOLUME_EXCEEDED, TOTAL_NEAR, TOTAL_EXCEEDED, SNAPSHOTS_NEAR, SNAPSHOTS_EXCEEDED, SNAPSHOTS_DEFAULT, UNSAFE, UNKNOWN),
         needs=("chains", "stores", "cloud"),
         run=run,
     ),

@@ -7,6 +7,7 @@ allocated of it. Property names and meanings: StorageInfo.java, DirectStorageInf
 from __future__ import annotations
 
 import re
+import shlex
 from typing import TYPE_CHECKING
 
 from sctune.backends.base import FileRole
@@ -14,12 +15,12 @@ from sctune.backends.eucalyptus import LVM_HEADER_LENGTH
 from sctune.config.model import Quotas
 from sctune.model.units import GIB
 from sctune.records import dataclass
-from sctune.unavailable import Reason, Unavailable
+from sctune.unavailable import Reason, Unavailable, known
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
-    from sctune.backends.base import Backend
+    from sctune.inventory import Inventory
     from sctune.model.chain import Chain, Chains
     from sctune.model.cloud import Cloud
     from sctune.model.store import StoreFile, VolumeStore
@@ -44,6 +45,33 @@ class Limit:
     key: str
     source: str
     configured: bool
+
+    @property
+    def is_default(self) -> bool:
+        """Of snapshots: whether the cloud has the value it came with."""
+        return not self.configured and self.size == DEFAULT_SNAPSHOTS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PropertyTool:
+    """One of the two tools for a cloud's properties: how they are shown, and set."""
+
+    show: str
+    set: str
+
+    def setting(self, key: str, gib: int) -> str:
+        """The command that sets a limit."""
+        return f"{self.set} {shlex.quote(f'{key}={gib}')}"
+
+
+_EUCTL = PropertyTool(show="euctl", set="euctl")
+_EUCA = PropertyTool(show="euca-describe-properties", set="euca-modify-property -p")
+
+
+def tools_of(version: str) -> tuple[PropertyTool, PropertyTool]:
+    """Both, that of this version of the cloud first: euctl came with 4.2, and the other is still there then."""
+    numbers = version_numbers(version)
+    return (_EUCA, _EUCTL) if numbers and numbers < (4, 2) else (_EUCTL, _EUCA)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +127,13 @@ def limits(quotas: Quotas | None, cloud: Cloud | None, *, partitions: Iterable[s
     )
 
 
+def properties_source(inventory: Inventory) -> str:
+    """What recorded properties are from, in words: the file, or the tool that was asked."""
+    cloud = known(inventory.cloud)
+    asked = cloud.properties_source if cloud is not None else ""
+    return asked or inventory.config.properties or "recorded properties"
+
+
 def version_numbers(version: str) -> tuple[int, ...]:
     """The first two numbers of a version such as "4.4.2", () where the text is none."""
     numbers = tuple(int(part) for part in version.split(".")[:2] if part.isascii() and part.isdecimal())
@@ -147,17 +182,22 @@ def snapshots_used(chains: Chains, stores: tuple[VolumeStore, ...] | Unavailable
     and to whole GiB where that is not known."""
     growing = {copy.destination: chain for chain in chains.chains for copy in chain.copies if copy.destination}
     sizes: dict[tuple[int, int], int] = {}
-    for store in () if isinstance(stores, Unavailable) else stores:
-        for file in () if isinstance(store.files, Unavailable) else store.files:
-            if _is_snapshot(file, chains.backends):
-                chain = growing.get(file.path)
-                whole = -(-file.apparent // GIB) * GIB
-                sizes[file.device, file.inode] = max(whole, (logical_size(chain) or 0) if chain is not None else 0)
+    for _, file in snapshot_files(chains, stores):
+        chain = growing.get(file.path)
+        whole = -(-file.apparent // GIB) * GIB
+        sizes[file.device, file.inode] = max(whole, (logical_size(chain) or 0) if chain is not None else 0)
     return Usage(size=sum(sizes.values()), count=len(sizes), unknown=_unread(stores))
 
 
-def _is_snapshot(file: StoreFile, backends: Iterable[Backend]) -> bool:
-    return any(backend.file_name(file.name).role is FileRole.SNAPSHOT for backend in backends)
+def snapshot_files(chains: Chains, stores: tuple[VolumeStore, ...] | Unavailable) -> Iterator[tuple[str, StoreFile]]:
+    """The files of snapshots, each with the snapshot's id; one file may be met in two folders."""
+    for store in () if isinstance(stores, Unavailable) else stores:
+        for file in () if isinstance(store.files, Unavailable) else store.files:
+            for backend in chains.backends:
+                name = backend.file_name(file.name)
+                if name.role is FileRole.SNAPSHOT:
+                    yield name.id, file
+                    break
 
 
 def _unread(stores: tuple[VolumeStore, ...] | Unavailable) -> tuple[Unavailable, ...]:

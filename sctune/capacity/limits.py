@@ -7,13 +7,12 @@ volume; one snapshot being made, of the largest volume that is allowed.
 
 from __future__ import annotations
 
-import shlex
 from typing import TYPE_CHECKING
 
 from sctune.backends.eucalyptus import LVM_HEADER_LENGTH
 from sctune.model.capacity import GroupKind, Role, SafeLimit, SafeLimits, Step, Verdict
 from sctune.model.units import GIB
-from sctune.quota import SNAPSHOTS, TOTAL, VOLUME, WALRUS_SNAPSHOTS, version_numbers
+from sctune.quota import SNAPSHOTS, TOTAL, VOLUME, WALRUS_SNAPSHOTS, tools_of, version_numbers
 from sctune.records import dataclass
 
 if TYPE_CHECKING:
@@ -189,16 +188,8 @@ def _limit(name: str, key: str, answer: _Answer, current: Limit | None, assumed:
         current=current,
         verdict=verdict,
         steps=answer.steps,
-        commands=_commands(key, answer.gib, assumed.version) if answer.gib > 0 else (),
+        commands=tuple(tool.setting(key, answer.gib) for tool in tools_of(assumed.version)) if answer.gib > 0 else (),
     )
-
-
-def _commands(key: str, gib: int, version: str) -> tuple[str, str]:
-    """How it is set, with the tool of this version first: euctl came with 4.2."""
-    setting = shlex.quote(f"{key}={gib}")
-    commands = (f"euctl {setting}", f"euca-modify-property -p {setting}")
-    numbers = version_numbers(version)
-    return (commands[1], commands[0]) if numbers and numbers < (4, 2) else commands
 
 
 def volumes_vg(groups: tuple[GroupCapacity, ...]) -> GroupCapacity | None:

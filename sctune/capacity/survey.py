@@ -12,7 +12,7 @@ from sctune.capacity.stores import store_capacities
 from sctune.loop_limit import loop_limits
 from sctune.model.capacity import Allowance, Capacity, LoopCapacity
 from sctune.model.units import GIB, size_words
-from sctune.quota import DEFAULT_SNAPSHOTS, limits, logical_size, partitions_of, version_numbers, volumes_used
+from sctune.quota import limits, logical_size, partitions_of, properties_source, version_numbers, volumes_used
 from sctune.records import dataclass, replace
 from sctune.unavailable import Reason, Unavailable, known
 
@@ -121,7 +121,7 @@ def _in_force(inventory: Inventory) -> Limits:
         inventory.config.quotas,
         known(inventory.cloud),
         partitions=partitions_of(chains) if chains else (),
-        source=inventory.config.properties or "recorded properties",
+        source=properties_source(inventory),
     )
 
 
@@ -205,10 +205,9 @@ def _notes(inventory: Inventory, safe: SafeLimits | None, in_force: Limits) -> l
     numbers = version_numbers(safe.version)
     total, snapshots = in_force.total, in_force.snapshots
     if total is not None and snapshots is not None and snapshots.size < total.size:
-        default = snapshots.size == DEFAULT_SNAPSHOTS and not snapshots.configured
         notes.append(
             f"The limit of all snapshots, {size_words(snapshots.size)}"
-            + (", the default since 4.0," if default else "")
+            + (", the default," if snapshots.is_default else "")
             + f" is below that of all volumes ({size_words(total.size)}), and counts those of all zones: snapshots fail with "
             "SnapshotLimitExceeded long before the volumes' limit is met."
         )

@@ -50,7 +50,8 @@ KEYS: dict[str, Key] = {
     ),
     "quotas": Key(
         help="Limits in logical sizes, as users ask for volumes: a volume of 10 GiB counts as 10 GiB, whatever its file takes. All "
-        "volumes together, all snapshots together, each volume, and single volumes instead of `volume`.",
+        "volumes together, all snapshots together, each volume, and single volumes instead of `volume`. Of an account: its volumes "
+        "together, the number of its volumes and of its snapshots, and which are its, since nothing on the host tells.",
         example=(
             "quotas:",
             "  total: 500 GiB",
@@ -58,10 +59,18 @@ KEYS: dict[str, Key] = {
             "  volume: 100 GiB",
             "  volumes:",
             "    vol-0a1b2c3d: 250 GiB",
+            "  accounts:",
+            "    marketing:",
+            "      total: 120 GiB",
+            "      volumes: 10",
+            "      snapshots: 20",
+            "      owns: [vol-0a1b2c3d, vol-4e5f6a7b, snap-8c9d0e1f]",
         ),
     ),
     "properties": Key(
-        help="A file with the output of `euctl` or `euca-describe-properties`: limits that are not given above are taken from it.",
+        help="A file with the output of `euctl` or `euca-describe-properties`: limits that are not given above are taken from it. "
+        "The word `ask` instead of a path: these tools are run here (5 s at most), which takes the credentials of a cloud "
+        "administrator.",
         example=("properties: /etc/sctune/properties.txt",),
     ),
     "wanted": Key(

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+ASK = "ask"
+"""Stands for a file of recorded properties: the cloud's tools are asked instead."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Level:
     """A pair of thresholds: from `warning` on a warning, from `critical` on critical."""
@@ -54,17 +58,30 @@ class Thresholds:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AccountLimits:
+    """Limits of one account, and what is its: `total` bounds the sum of its volumes in bytes, `volumes` and `snapshots` their
+    numbers. `owns` are the ids of its volumes and snapshots, since nothing on a host tells whose they are."""
+
+    total: int | None = None
+    volumes: int | None = None
+    snapshots: int | None = None
+    owns: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Quotas:
     """Limits in logical sizes (N GiB as the user asked for), never in file sizes (N GiB + 4 MiB).
 
     `total` bounds the sum of all volumes, `snapshots_total` the sum of all snapshots, `volume` each volume,
-    `volumes` single volumes by id. None: no such limit is known. `source` says where they were read.
+    `volumes` single volumes by id, `accounts` those of single accounts. None: no such limit is known. `source` says where they
+    were read.
     """
 
     total: int | None = None
     snapshots_total: int | None = None
     volume: int | None = None
     volumes: Mapping[str, int] = field(default_factory=dict)
+    accounts: Mapping[str, AccountLimits] = field(default_factory=dict)
     source: str = ""
 
 
@@ -90,7 +107,8 @@ class Config:
     `stores` are folders that hold backing files. `backend` overrides what names and version files say. `loop_limit` is a
     policy of the site. `flush_speed` is how fast dirty pages reach the disk, in bytes a second, declared or measured, never
     guessed. `wanted` are advice codes that this host is meant to follow: a difference is then a warning. `properties` is a
-    file with recorded output of `euca-describe-properties` or `euctl`. `role` is what the host is for, where it cannot be told.
+    file with recorded output of `euca-describe-properties` or `euctl`, or "ask": these tools are asked. `role` is
+    what the host is for, where it cannot be told.
     """
 
     thresholds: Thresholds = Thresholds()

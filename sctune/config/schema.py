@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sctune.config import values
 from sctune.config.document import Misread, files_of
-from sctune.config.model import Config, Level, Quotas, Thresholds
+from sctune.config.model import AccountLimits, Config, Level, Quotas, Thresholds
 from sctune.config.mutes import read_mutes
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ def read_config(reader: Reader, root: yaml.Node, files: tuple[str, ...]) -> Conf
             "snapshots_total": values.size,
             "volume": values.size,
             "volumes": lambda inner, where: reader.table(inner, where, values.size),
+            "accounts": lambda inner, where: _accounts(reader, inner, where),
         }
         found: dict[str, Any] = reader.section(node, path, fields)
         return Quotas(source=", ".join(files_of(node)), **found)
@@ -50,11 +51,34 @@ def read_config(reader: Reader, root: yaml.Node, files: tuple[str, ...]) -> Conf
             "loop_limit": values.count,
             "flush_speed": values.rate,
             "wanted": lambda node, path: frozenset(reader.items(node, path, values.advice_code)),
-            "properties": values.absolute_path,
+            "properties": values.path_or_ask,
             "mutes": lambda node, path: read_mutes(reader, node, path),
         },
     )
     return Config(files=files, **found)
+
+
+def _accounts(reader: Reader, node: yaml.Node, path: str) -> dict[str, AccountLimits]:
+    """The accounts by name. Raises Misread where two own the same thing."""
+    fields: dict[str, Read] = {
+        "total": values.size,
+        "volumes": values.count,
+        "snapshots": values.count,
+        "owns": lambda inner, where: reader.items(inner, where, values.cloud_id),
+    }
+
+    def account(inner: yaml.Node, where: str) -> AccountLimits:
+        found: dict[str, Any] = reader.section(inner, where, fields)
+        return AccountLimits(**found)
+
+    made: dict[str, Any] = reader.table(node, path, account)
+    owners: dict[str, str] = {}
+    for name, one in made.items():
+        for owned in one.owns:
+            other = owners.setdefault(owned.lower(), name)
+            if other != name:
+                raise Misread(f"{owned} is owned by both {other} and {name}")
+    return made
 
 
 def unit_of(threshold: str) -> str:

@@ -13,7 +13,7 @@ from sctune.config.model import Level, Mute, Thresholds
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from sctune.config.model import Config, Quotas
+    from sctune.config.model import AccountLimits, Config, Quotas
 
 Line = tuple[str, str]
 """A line of YAML, and the dotted key whose origin belongs beside it ("" where none does)."""
@@ -74,6 +74,27 @@ def _quotas(quotas: Quotas) -> Iterator[Line]:
         yield "  volumes:", ""
         for name, value in quotas.volumes.items():
             yield f"    {_quoted(name)}: {size(value)}", f"quotas.volumes.{name}"
+    if quotas.accounts:
+        yield "  accounts:", ""
+        for name, account in quotas.accounts.items():
+            yield from _account(name, account)
+
+
+def _account(name: str, account: AccountLimits) -> Iterator[Line]:
+    path = f"quotas.accounts.{name}"
+    lines: list[Line] = []
+    if account.total is not None:
+        lines.append((f"      total: {size(account.total)}", f"{path}.total"))
+    lines += [
+        (f"      {key}: {value}", f"{path}.{key}")
+        for key, value in (("volumes", account.volumes), ("snapshots", account.snapshots))
+        if value is not None
+    ]
+    if account.owns:
+        lines.append(("      owns:", ""))
+        lines += [(f"        - {_quoted(one)}", f"{path}.owns[{one}]") for one in account.owns]
+    yield f"    {_quoted(name)}:{'' if lines else ' {}'}", ""
+    yield from lines
 
 
 def _mute(mute: Mute, place: int) -> Iterator[Line]:

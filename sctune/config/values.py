@@ -21,6 +21,7 @@ _Positive = Annotated[float, msgspec.Meta(ge=0)]
 _Count = Annotated[int, msgspec.Meta(ge=1)]
 _Path = Annotated[str, msgspec.Meta(pattern=r"^/")]
 _CODE = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\Z")
+_CLOUD_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}\Z")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
 
 
@@ -104,6 +105,21 @@ def absolute_path(node: yaml.Node, _: str) -> str:
     if "\0" in path:
         raise Misread("a path cannot hold a NUL")
     return "/" + os.path.normpath(path).lstrip("/")
+
+
+def path_or_ask(node: yaml.Node, where: str) -> str:
+    """A path, or the word "ask"."""
+    from sctune.config.model import ASK
+
+    return ASK if value_of(node) == ASK else absolute_path(node, where)
+
+
+def cloud_id(node: yaml.Node, _: str) -> str:
+    """The id of a volume or snapshot."""
+    id = text(node, "the id of a volume or snapshot such as vol-0a1b2c3d")
+    if not _CLOUD_ID.match(id):
+        raise Misread(f"expected the id of a volume or snapshot such as vol-0a1b2c3d, got {got(node)}")
+    return id
 
 
 def one_of(names: tuple[str, ...]) -> Read:

@@ -16,10 +16,12 @@ class Cloud:
     /etc/eucalyptus is there, so that the host is a cloud's whether or not it tells its version.
     `volumes_folder` is where this storage controller keeps backing files. `properties` are recorded cloud properties
     (name, value) in the order of the recording, () where none were given; values that hold secrets are masked.
-    `properties_unavailable` says why there are none although the configuration names a file."""
+    `properties_source` is the file or the tool they are from. `properties_unavailable` says why there are none although the
+    configuration names one."""
 
     version: str
     volumes_folder: str
     properties: tuple[tuple[str, str], ...]
     properties_unavailable: Unavailable | None = None
     installed: bool = False
+    properties_source: str = ""

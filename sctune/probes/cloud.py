@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, TypeAlias
 
+from sctune.config.model import ASK
+from sctune.host.redact import redact_text
 from sctune.model.cloud import Cloud
 from sctune.unavailable import Reason, Unavailable
 
@@ -22,10 +24,18 @@ FOLDER = "/etc/eucalyptus"
 VERSION_FILE = "/etc/eucalyptus/eucalyptus-version"
 VOLUMES_FOLDER = "/var/lib/eucalyptus/volumes"
 
+TOOLS = ("euctl", "euca-describe-properties")
+ASK_SECONDS = 5.0
+"""A cloud controller that answers does so in one or two."""
+
 Property: TypeAlias = tuple[str, str]
 
 _NAME = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)+\Z")
 _SECRET = re.compile(r"passw|passphrase|secret|credential|private|token|key|ldap_integration_configuration", re.IGNORECASE)
+# requestbuilder's and the services' words for credentials that are missing, wrong or not enough.
+_REFUSED = re.compile(
+    r"AuthFailure|Unauthorized|AccessDenied|InvalidAccessKeyId|InvalidClientTokenId|access key|credential", re.IGNORECASE
+)
 _MASK = "********"
 _BYTE_ORDER_MARK = "\ufeff"
 # What euctl says on stderr, where somebody recorded both streams in one file.
@@ -47,6 +57,7 @@ def probe(host: Host, *, properties: str | None) -> Cloud | Unavailable:
         if not installed and properties is None:
             return version
     recorded = () if properties is None else read_properties(host, properties)
+    source, recorded = _properties(host, properties)
     failed = recorded if isinstance(recorded, Unavailable) else None
     if failed is not None and not installed:
         return failed
@@ -57,7 +68,33 @@ def probe(host: Host, *, properties: str | None) -> Cloud | Unavailable:
         properties=found,
         properties_unavailable=failed,
         installed=installed,
+        properties_source=source if found else "",
     )
+
+
+def _properties(host: Host, properties: str | None) -> tuple[str, tuple[Property, ...] | Unavailable]:
+    """The properties, and what they are from."""
+    if properties is None:
+        return "", ()
+    return ask_properties(host) if properties == ASK else (properties, read_properties(host, properties))
+
+
+def ask_properties(host: Host) -> tuple[str, tuple[Property, ...] | Unavailable]:
+    """What the first of the cloud's tools that is installed says. They find credentials where they always do (~/.euca,
+    /etc/euca2ools); none are passed on, and what they print of secrets is masked."""
+    for tool in TOOLS:
+        answer = host.run((tool,), timeout=ASK_SECONDS)
+        if isinstance(answer, Unavailable):
+            if answer.reason is Reason.ABSENT:
+                continue
+            return tool, answer
+        if answer.status != 0:
+            first = next((line.strip() for line in answer.stderr.splitlines() if line.strip()), f"exit status {answer.status}")
+            refused = Reason.DENIED if _REFUSED.search(answer.stderr) else Reason.FAILED
+            return tool, Unavailable(reason=refused, what=tool, detail=redact_text(first))
+        return tool, parse_properties(answer.stdout, tool)
+    # The configuration wants them asked, so that they are not there is a fault and no property of the host.
+    return "", Unavailable(reason=Reason.FAILED, what="properties: ask", detail=f"neither {' nor '.join(TOOLS)} is installed here")
 
 
 def read_properties(host: Host, path: str) -> tuple[Property, ...] | Unavailable:

@@ -5,7 +5,8 @@ import dataclasses
 import pytest
 
 from sctune.checks import quotas as topic
-from sctune.config.model import Config, Quotas, Thresholds
+from sctune.config.model import AccountLimits, Config, Quotas, Thresholds
+from sctune.findings import SubjectKind
 from sctune.host.base import FilesystemSpace
 from sctune.model.cloud import Cloud
 from sctune.model.store import Mount, StoreOrigin, VolumeStore
@@ -20,7 +21,7 @@ def quotas(**values: object) -> Config:
     return Config(quotas=Quotas(source="/etc/sctune/sctune.yaml", **values))  # type: ignore[arg-type]
 
 
-def cloud(version: str = "4.4.2", **values: int) -> Cloud:
+def cloud(version: str = "4.4.2", /, **values: int) -> Cloud:
     pairs = tuple((name.replace("__", "."), str(value)) for name, value in values.items())
     return Cloud(version=version, volumes_folder=STORE, properties=pairs)
 
@@ -196,3 +197,108 @@ def test_das_volumes_do_not_lie_in_the_store() -> None:
 def test_space_that_is_not_known() -> None:
     result = topic.run(look(quotas(total=100 * GIB), chains=volumes(1), stores=(store(space=UNREAD),)))
     assert (codes(result), [item.what for item in result.unexamined]) == ([], [STORE])
+
+
+def account(**limits: object) -> Config:
+    return quotas(accounts={"marketing": AccountLimits(**limits)})  # type: ignore[arg-type]
+
+
+OWNED = ("vol-00000000", "vol-00000001", "SNAP-00000001")
+
+
+@pytest.mark.parametrize(
+    ("limits", "expected"),
+    [
+        ({"total": 12 * GIB}, []),
+        ({"total": 11 * GIB}, ["QUOTA_TOTAL_NEAR"]),
+        ({"total": 10 * GIB}, ["QUOTA_TOTAL_NEAR"]),
+        ({"total": 9 * GIB}, ["QUOTA_TOTAL_EXCEEDED"]),
+        ({"volumes": 3}, []),
+        ({"volumes": 2}, ["QUOTA_TOTAL_NEAR"]),
+        ({"volumes": 1}, ["QUOTA_TOTAL_EXCEEDED"]),
+        ({"volumes": 1, "total": 11 * GIB}, ["QUOTA_TOTAL_EXCEEDED"]),
+        ({"volumes": 1, "total": 9 * GIB}, ["QUOTA_TOTAL_EXCEEDED"]),
+        ({"snapshots": 2}, []),
+        ({"snapshots": 1}, ["QUOTA_SNAPSHOTS_NEAR"]),
+        ({}, []),
+    ],
+)
+def test_accounts(limits: dict[str, int], expected: list[str]) -> None:
+    """Two volumes of 5 GiB and a snapshot are the account's, and a volume of 50 GiB is not."""
+    held = store(10**15, file("snap-00000001", 5 * GIB, inode=1), file("snap-00000002", 5 * GIB, inode=2))
+    result = topic.run(look(account(owns=OWNED, **limits), chains=volumes(5, 5, 50), stores=(held,)))
+    assert [(name, subject) for name, _, subject in codes(result)] == [(code, "marketing") for code in expected]
+    assert all(finding.subject.kind is SubjectKind.ACCOUNT for finding in result.findings)
+    assert not result.unexamined
+
+
+def test_an_account_says_what_and_where() -> None:
+    config = account(owns=("vol-00000000", "vol-0000ffff"), total=4 * GIB, volumes=1, snapshots=1)
+    result = topic.run(look(config, chains=volumes(5), stores=(store(),)))
+    (finding,) = result.findings
+    assert finding.code == "QUOTA_TOTAL_EXCEEDED"
+    assert finding.summary == "account marketing has 5 GiB of 4 GiB"
+    facts = dict(finding.evidence)
+    assert (facts["used_bytes"], facts["limit_bytes"], facts["not_here"]) == (5 * GIB, 4 * GIB, ("vol-0000ffff",))
+    assert "`quotas.accounts.marketing.total` in /etc/sctune/sctune.yaml" in finding.remedy.text
+
+
+def test_snapshots_of_an_account_more_than_it_may_have() -> None:
+    held = store(10**15, *(file(f"snap-0000000{number}", GIB, inode=number + 1) for number in range(3)))
+    owns = tuple(f"snap-0000000{number}" for number in range(3))
+    result = topic.run(look(account(owns=owns, snapshots=2), chains=volumes(1), stores=(held,)))
+    assert codes(result) == [("QUOTA_SNAPSHOTS_EXCEEDED", "critical", "marketing")]
+    assert "3 of 2 snapshots" in result.findings[0].summary
+
+
+def test_an_account_of_which_not_all_is_seen_is_not_said_to_be_well() -> None:
+    result = topic.run(look(account(owns=OWNED, total=100 * GIB), chains=volumes(5), stores=(store(files=UNREAD),)))
+    assert (codes(result), [item.what for item in result.unexamined]) == ([], [STORE])
+
+
+DEFAULTS = {"one__storage__maxtotalvolumesizeingb": 500, "storage__global_total_snapshot_size_limit_gb": 50}
+
+
+@pytest.mark.parametrize(
+    ("used", "recorded", "severity"),
+    [
+        (1, DEFAULTS, "info"),
+        (50, DEFAULTS, "info"),
+        (51, DEFAULTS, "warning"),
+        (1, {**DEFAULTS, "storage__global_total_snapshot_size_limit_gb": 500}, None),
+        (1, {**DEFAULTS, "storage__global_total_snapshot_size_limit_gb": 40}, None),  # somebody has set it
+        (1, {**DEFAULTS, "one__storage__maxtotalvolumesizeingb": 50}, None),
+        (1, {"storage__global_total_snapshot_size_limit_gb": 50}, None),
+    ],
+)
+def test_the_trap_of_the_default_limit(used: int, recorded: dict[str, int], severity: str | None) -> None:
+    result = topic.run(look(chains=volumes(used), cloud=cloud(**recorded), stores=(store(),)))
+    assert codes(result) == ([("QUOTA_SNAPSHOTS_DEFAULT", severity, "snapshots_total")] if severity else [])
+
+
+def test_a_limit_of_our_own_is_no_default() -> None:
+    config = quotas(total=500 * GIB, snapshots_total=50 * GIB)
+    assert codes(topic.run(look(config, chains=volumes(1), stores=(store(),)))) == []
+
+
+def test_snapshots_at_the_default_limit_name_it() -> None:
+    files = [file(f"snap-{number:08x}", GIB, inode=number + 1) for number in range(46)]
+    result = topic.run(look(chains=volumes(1), cloud=cloud(**DEFAULTS), stores=(store(10**15, *files),)))
+    near = next(finding for finding in result.findings if finding.code == "QUOTA_SNAPSHOTS_NEAR")
+    assert near.summary.endswith("50 GiB, the default")
+    assert dict(near.evidence)["default_limit"] is True
+
+
+def test_the_limit_of_snapshots_before_4_0() -> None:
+    files = [file(f"snap-{number:08x}", GIB, inode=number + 1) for number in range(46)]
+    old = {"walrus__storagemaxtotalsnapshotsizeingb": 50}
+    result = topic.run(look(chains=volumes(1), cloud=cloud("3.4.2", **old), stores=(store(10**15, *files),)))
+    assert [code for code, _, _ in codes(result)] == ["QUOTA_SNAPSHOTS_NEAR"]
+    result = topic.run(look(chains=volumes(1), cloud=cloud("4.0.2", **old), stores=(store(10**15, *files),)))
+    assert [code for code, _, _ in codes(result)] == ["QUOTA_UNKNOWN"]
+
+
+def test_limits_that_were_asked_for_say_whom() -> None:
+    recorded = dataclasses.replace(cloud(one__storage__maxtotalvolumesizeingb=10), properties_source="euctl")
+    result = topic.run(look(Config(properties="ask"), chains=volumes(12), cloud=recorded, stores=(store(),)))
+    assert str(dict(result.findings[0].evidence)["source"]).startswith("euctl;")

@@ -9,6 +9,11 @@ from hypothesis import strategies as st
 from sctune.host.base import FileKind, FileStat
 from sctune.model.cloud import Cloud
 from sctune.probes.cloud import FOLDER, VERSION_FILE, VOLUMES_FOLDER, parse_properties, probe, volumes_folder
+from sctune.host.base import Completed
+from sctune.host.capture import CaptureHost
+from sctune.host.recording import RecordingHost
+from sctune.model.cloud import Cloud
+from sctune.probes.cloud import TOOLS, VERSION_FILE, VOLUMES_FOLDER, parse_properties, probe, volumes_folder
 from sctune.unavailable import Reason, Unavailable
 from tests.fakes import FakeHost
 
@@ -155,3 +160,76 @@ def test_volumes_folder_only_where_partitions_agree() -> None:
 def test_never_raises(text: str) -> None:
     found = parse_properties(text, FILE)
     assert isinstance(found, Unavailable) or all("." in name and "\n" not in value for name, value in found)
+
+
+def asked(*answers: Completed | Unavailable, version: str = "4.4.2\n") -> Cloud | Unavailable:
+    """What `properties: ask` finds where the tools answer this, in their order."""
+    commands: dict[tuple[str, ...], Completed | Unavailable] = {(tool,): one for tool, one in zip(TOOLS, answers, strict=False)}
+    return probe(FakeHost(files={VERSION_FILE: version}, commands=commands), properties="ask")
+
+
+def said(tool: str, text: str, *, status: int = 0, error: str = "") -> Completed:
+    return Completed(argv=(tool,), status=status, stdout=text, stderr=error, seconds=0.5)
+
+
+def gone(tool: str) -> Unavailable:
+    return Unavailable(reason=Reason.ABSENT, what=tool)
+
+
+def test_the_tools_are_asked_where_the_configuration_says_so() -> None:
+    found = asked(said("euctl", composed("euctl-4.4")))
+    assert isinstance(found, Cloud)
+    assert ("one.storage.maxtotalvolumesizeingb", "500") in found.properties
+    assert found.properties_source == "euctl"
+    assert "made-up-secret" not in repr(found)
+    found = asked(gone("euctl"), said("euca-describe-properties", composed("euca-describe-properties-4.0")))
+    assert isinstance(found, Cloud)
+    assert found.properties_source == "euca-describe-properties"
+    assert "made-up-secret" not in repr(found)
+
+
+def test_nobody_asks_unless_told_to() -> None:
+    host = FakeHost(files={VERSION_FILE: "4.4.2\n", FILE: composed("euctl-4.4")})
+    for properties in (None, FILE):
+        probe(host, properties=properties)
+    assert host.asked == []
+
+
+@pytest.mark.parametrize(
+    ("answers", "reason", "detail"),
+    [
+        ((gone("euctl"), gone("euca-describe-properties")), Reason.FAILED, "installed"),
+        ((Unavailable(reason=Reason.TIMEOUT, what="euctl"),), Reason.TIMEOUT, ""),
+        (
+            (said("euctl", "", status=1, error="euctl: error: missing access key ID\n"),),
+            Reason.DENIED,
+            "access key",
+        ),
+        ((said("euctl", "", status=1, error="euctl: error (AccessDenied): not you\n"),), Reason.DENIED, "AccessDenied"),
+        ((said("euctl", "", status=1, error="\nConnection refused\n"),), Reason.FAILED, "Connection refused"),
+        ((said("euctl", "", status=3),), Reason.FAILED, "exit status 3"),
+        ((said("euctl", "what is this\n"),), Reason.MALFORMED, "line 1"),
+    ],
+)
+def test_tools_that_do_not_tell_leave_the_version(
+    answers: tuple[Completed | Unavailable, ...], reason: Reason, detail: str
+) -> None:
+    found = asked(*answers)
+    assert isinstance(found, Cloud)
+    assert (found.version, found.properties, found.properties_source) == ("4.4.2", (), "")
+    problem = found.properties_unavailable
+    assert problem is not None
+    assert problem.reason is reason
+    assert detail in problem.detail
+
+
+def test_a_secret_in_an_error_is_not_passed_on() -> None:
+    found = asked(said("euctl", "", status=1, error="euctl: error: --secret-key=geheim123 is wrong\n"))
+    assert "geheim123" not in repr(found)
+
+
+def test_a_capture_replays_what_was_asked() -> None:
+    live = RecordingHost(FakeHost(files={VERSION_FILE: "4.4.2\n"}, commands={("euctl",): said("euctl", composed("euctl-4.4"))}))
+    found = probe(live, properties="ask")
+    assert "made-up-secret" not in repr(live.answers())
+    assert probe(CaptureHost(live.answers()), properties="ask") == found

@@ -16,7 +16,7 @@ from sctune.__main__ import main
 from sctune.config import load as module
 from sctune.config.describe import KEYS, THRESHOLDS, size, written
 from sctune.config.load import load, parse, parse_all
-from sctune.config.model import Config, Level, Mute, Quotas, Thresholds
+from sctune.config.model import AccountLimits, Config, Level, Mute, Quotas, Thresholds
 from sctune.config.sample import sample
 from sctune.config.show import show
 from sctune.config.sizes import parse_size
@@ -182,7 +182,12 @@ def test_what_is_shown_reads_back_as_the_same(
             dirty_limit_low_bytes=low,
         ),
         flush_speed=float(speed),
-        quotas=Quotas(total=total, source="c", volumes={"vol-1: x": total}),
+        quotas=Quotas(
+            total=total,
+            source="c",
+            volumes={"vol-1: x": total},
+            accounts={"a: b": AccountLimits(total=total, volumes=3, owns=("vol-1",)), "none": AccountLimits()},
+        ),
         stores=tuple(dict.fromkeys(os.path.normpath(f"/srv/{name}").replace("//", "/") for name in stores)),
         mutes=(Mute(code="LOOP_LEAKED", severity="warning", reason=reason.strip(), until="2027-01-31"),),
         wanted=frozenset({"LOOP_BUFFERED"}),

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from sctune.config import load as module
 from sctune.config.load import load, parse
-from sctune.config.model import Config, Level, Mute, Quotas, Thresholds
+from sctune.config.model import AccountLimits, Config, Level, Mute, Quotas, Thresholds
 from sctune.config.sample import settings
+from sctune.config.show import show
 from sctune.config.sizes import Unreadable, parse_percent, parse_rate, parse_size
 from sctune.errors import UserError
 
@@ -44,7 +45,16 @@ def test_the_documented_sample() -> None:
     assert found == Config(
         thresholds=Thresholds(),
         quotas=Quotas(
-            total=500 * GIB, snapshots_total=200 * GIB, volume=100 * GIB, volumes={"vol-0a1b2c3d": 250 * GIB}, source="c.yaml"
+            total=500 * GIB,
+            snapshots_total=200 * GIB,
+            volume=100 * GIB,
+            volumes={"vol-0a1b2c3d": 250 * GIB},
+            accounts={
+                "marketing": AccountLimits(
+                    total=120 * GIB, volumes=10, snapshots=20, owns=("vol-0a1b2c3d", "vol-4e5f6a7b", "snap-8c9d0e1f")
+                )
+            },
+            source="c.yaml",
         ),
         stores=("/var/lib/eucalyptus/volumes",),
         backend="eucalyptus-overlay",
@@ -120,6 +130,17 @@ def test_zero_is_a_value() -> None:
         ("backend: off", "c.yaml:1:10: backend: expected one of eucalyptus-overlay"),
         ("backend: overlay", "c.yaml:1:10: backend: expected one of eucalyptus-overlay"),
         ("properties: 2020-01-01", "c.yaml:1:13: properties: YAML reads 2020-01-01 as a date"),
+        ("quotas: {accounts: {a: {volumes: 0}}}", "c.yaml:1:34: quotas.accounts.a.volumes: expected a whole number from 1 on"),
+        ("quotas: {accounts: {a: {size: 1 GiB}}}", "c.yaml:1:25: quotas.accounts.a.size: unknown key"),
+        ("quotas: {accounts: {a: {owns: vol-1}}}", "c.yaml:1:31: quotas.accounts.a.owns: expected a list"),
+        (
+            'quotas: {accounts: {a: {owns: ["vol 1"]}}}',
+            "c.yaml:1:32: quotas.accounts.a.owns.0: expected the id of a volume or snapshot",
+        ),
+        (
+            "quotas: {accounts: {a: {owns: [vol-1]}, b: {owns: [VOL-1]}}}",
+            "c.yaml:1:20: quotas.accounts: VOL-1 is owned by both a and b",
+        ),
         ("properties: euctl.txt", "c.yaml:1:13: properties: expected an absolute path"),
         ('properties: "/a\\0b"', "c.yaml:1:13: properties: a path cannot hold a NUL"),
         ("stores: /srv", "c.yaml:1:9: stores: expected a list, got '/srv'"),
@@ -320,3 +341,8 @@ def test_no_yaml_without_a_file(tmp_path: object) -> None:
     )
     done = subprocess.run([sys.executable, "-c", program, f"{tmp_path}/none"], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_properties_may_be_asked_for() -> None:
+    assert config("properties: ask").properties == "ask"
+    assert 'properties: "ask"' in show(config("properties: ask"), None)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from sctune.capacity.survey import Question, survey
+from sctune.commands.capacity import rendered as what_fits
 from sctune.commands.doctor import rendered
 from sctune.config.model import Config
 from sctune.doctor import diagnose
@@ -22,7 +24,7 @@ from sctune.host.tracing import Asked, TracingHost
 from sctune.inventory import Inventory, Part
 from sctune.records import replace
 from sctune.registry import load
-from sctune.report.format import FailOn, Format
+from sctune.report.format import CapacityFormat, FailOn, Format
 from sctune.report.trace import Trace
 from sctune.unavailable import Unavailable
 from tests.unit.test_hostile_answers import ANSWERS, OTHERS, TEXTS
@@ -126,3 +128,11 @@ def test_it_is_really_planted() -> None:
         assert len(held) > 20
         assert SECRET in str(answers.processes)
         assert SECRET in str(answers.kernel_log)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_form_of_what_fits_tells_it(name: str) -> None:
+    inventory = Inventory(planted(name), Config(), strict=True)
+    capacity = survey(inventory, Question())
+    for format in CapacityFormat:
+        assert SECRET not in what_fits(capacity, inventory, format, is_terminal=False).decode(errors="replace")
