@@ -11,7 +11,6 @@ import typer
 
 from sctune.model.volume import VolumeState  # noqa: TC001 - typer reads annotations when it runs
 from sctune.report.format import FailOn, Format, Plain, VolumeSort
-from sctune.report.format import CapacityFormat, FailOn, Format
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -232,7 +231,7 @@ def capacity(
     root: Annotated[
         str | None, typer.Option("--root", metavar="DIR", help="Look at a file tree, e.g. a mounted image; runs no command.")
     ] = None,
-    format: Annotated[CapacityFormat, typer.Option("--format", help="For people or programs.")] = CapacityFormat.TEXT,
+    format: Annotated[Plain, typer.Option("--format", help="For people or programs.")] = Plain.TEXT,
     output: Annotated[
         str | None, typer.Option("--output", "-o", metavar="FILE", help="Write there, whole or not at all; - is standard output.")
     ] = None,

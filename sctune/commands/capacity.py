@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from sctune.errors import UserError
 from sctune.exitcodes import ExitCode
 from sctune.report.atomic import Output
-from sctune.report.format import CapacityFormat
+from sctune.report.format import Plain
 from sctune.report.sanitize import clean
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def run_capacity(
     from_path: str | None,
     root: str | None,
     question: Question,
-    format: CapacityFormat,
+    format: Plain,
     output: str | None,
     policy: str | None,
     config_path: str | None,
@@ -67,10 +67,10 @@ def _why_none(capacity: Capacity) -> str:
     return next((note for note in capacity.notes if note.startswith(NO_QUOTA)), NO_QUOTA)
 
 
-def rendered(capacity: Capacity, inventory: Inventory, format: CapacityFormat, *, is_terminal: bool) -> bytes:
+def rendered(capacity: Capacity, inventory: Inventory, format: Plain, *, is_terminal: bool) -> bytes:
     """The answer's bytes."""
     identity, clock, source = inventory.identity, inventory.clock, inventory.host.source
-    if format is CapacityFormat.JSON:
+    if format is Plain.JSON:
         from sctune.report.capacity_json import render as render_json
 
         return render_json(capacity, identity=identity, clock=clock, source=source).encode()

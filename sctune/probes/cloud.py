@@ -56,7 +56,6 @@ def probe(host: Host, *, properties: str | None) -> Cloud | Unavailable:
         installed = not isinstance(host.stat(FOLDER), Unavailable)
         if not installed and properties is None:
             return version
-    recorded = () if properties is None else read_properties(host, properties)
     source, recorded = _properties(host, properties)
     failed = recorded if isinstance(recorded, Unavailable) else None
     if failed is not None and not installed:

@@ -39,8 +39,3 @@ class VolumeSort(StrEnum):
     ALLOCATED = "allocated"
     SESSIONS = "sessions"
     SNAPSHOTS = "snapshots"
-class CapacityFormat(StrEnum):
-    """The forms of what fits."""
-
-    TEXT = "text"
-    JSON = "json"

@@ -6,14 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sctune.host.base import FileKind, FileStat
-from sctune.model.cloud import Cloud
-from sctune.probes.cloud import FOLDER, VERSION_FILE, VOLUMES_FOLDER, parse_properties, probe, volumes_folder
-from sctune.host.base import Completed
+from sctune.host.base import Completed, FileKind, FileStat
 from sctune.host.capture import CaptureHost
 from sctune.host.recording import RecordingHost
 from sctune.model.cloud import Cloud
-from sctune.probes.cloud import TOOLS, VERSION_FILE, VOLUMES_FOLDER, parse_properties, probe, volumes_folder
+from sctune.probes.cloud import FOLDER, TOOLS, VERSION_FILE, VOLUMES_FOLDER, parse_properties, probe, volumes_folder
 from sctune.unavailable import Reason, Unavailable
 from tests.fakes import FakeHost
 

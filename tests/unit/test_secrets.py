@@ -24,7 +24,7 @@ from sctune.host.tracing import Asked, TracingHost
 from sctune.inventory import Inventory, Part
 from sctune.records import replace
 from sctune.registry import load
-from sctune.report.format import CapacityFormat, FailOn, Format
+from sctune.report.format import FailOn, Format, Plain
 from sctune.report.trace import Trace
 from sctune.unavailable import Unavailable
 from tests.unit.test_hostile_answers import ANSWERS, OTHERS, TEXTS
@@ -134,5 +134,5 @@ def test_it_is_really_planted() -> None:
 def test_no_form_of_what_fits_tells_it(name: str) -> None:
     inventory = Inventory(planted(name), Config(), strict=True)
     capacity = survey(inventory, Question())
-    for format in CapacityFormat:
+    for format in Plain:
         assert SECRET not in what_fits(capacity, inventory, format, is_terminal=False).decode(errors="replace")
