@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 READ_LIMIT = 4 * 1024 * 1024
 _TABLE_BUDGET = 9.0
-"""The first process is told when psutil has been loaded, which on a slow and busy machine takes seconds."""
+"""On a slow and busy machine it takes seconds until the child has told the first process."""
 _STORE_BUDGET = 6.0
 _TGT_TIMEOUT = 3.0
 _LOOK_BUDGET = 13.0
@@ -190,7 +190,7 @@ class LiveHost:
         return FilesystemSpace(total=fields[0], free=fields[1], available=fields[2], inodes=fields[3], inodes_free=fields[4])
 
     def processes(self) -> tuple[Process, ...] | Unavailable:
-        """The process table by psutil, in a child. A process whose arguments cannot be read is passed over by its pid."""
+        """The process table, in a child. A process whose arguments cannot be read is passed over by its pid."""
         skip: list[int] = []
         deadline = self._deadline(_TABLE_BUDGET)
         while True:
@@ -219,14 +219,24 @@ class LiveHost:
 
     def _stuck_process(self, pid: int) -> Process:
         """A process that hangs whoever reads its arguments: what /proc/PID/stat says of it, which never blocks."""
+        from sctune.host.proc import parse_stat
+
         text = self.read(f"/proc/{pid}/stat")
-        name, state, ppid, started = "?", "?", 0, 0.0
-        if isinstance(text, str) and ")" in text:
-            name = text[text.index("(") + 1 : text.rindex(")")]
-            fields = text[text.rindex(")") + 2 :].split()
-            state, ppid = fields[0], int(fields[1])
-            started = int(fields[19]) / os.sysconf("SC_CLK_TCK")
-        return Process(pid=pid, ppid=ppid, name=name, state=state, argv=(), started=started, cpu_seconds=0.0, uid=0)
+        found = parse_stat(text) if isinstance(text, str) else None
+        if found is None:
+            return Process(pid=pid, ppid=0, name="?", state="?", argv=(), started=0.0, cpu_seconds=0.0, uid=0)
+        ticks = os.sysconf("SC_CLK_TCK")
+        return Process(
+            pid=pid,
+            ppid=found.ppid,
+            name=found.name,
+            state=found.state,
+            argv=(),
+            started=found.started / ticks,
+            cpu_seconds=found.cpu / ticks,
+            uid=0,
+            threads=found.threads,
+        )
 
     def run(self, argv: Sequence[str], *, timeout: float) -> Completed | Unavailable:
         """Runs a tool."""

@@ -35,6 +35,7 @@ from sctune.host.base import (
     Source,
 )
 from sctune.host.index import MalformedIndex, number, real, to_text, unquote, unquote_words
+from sctune.host.proc import title_words, whole_name
 from sctune.host.questions import without_devices
 from sctune.host.redact import redact_argv, redact_file, redact_text
 from sctune.host.script_answers import Record, add_links, answer_of, failure, reason_of, stats_of, tgt_key, what_of
@@ -48,7 +49,6 @@ if TYPE_CHECKING:
 
 _SCHEMA = 1
 _MOST_PATTERNS = 1000
-_COMM_LENGTH = 15
 AGAIN = "Make it again with 'sh sctune-capture.sh' on the host, or copy it again."
 _SEVERAL = frozenset({"read", "run", "dm", "tgt", "stat", "files", "space", "links", "stats", "mtimes", "kernel_log"})
 
@@ -258,18 +258,13 @@ def _put(answers: Answers, kind: str, key: Sequence[str], answer: Answer | Unava
 
 
 def _process(pid: int, row: _Row) -> Process:
-    argv = row.argv
-    if len(argv) == 1 and " " in argv[0]:
-        argv = tuple(argv[0].split(" "))  # a process that rewrote its title, as psutil has it
-    name = row.name
-    if len(name) >= _COMM_LENGTH and argv and (whole := argv[0].rpartition("/")[2]).startswith(name):
-        name = whole  # the kernel cuts names
+    argv = title_words(row.argv)
     if not math.isfinite(row.started) or not math.isfinite(row.cpu):
         raise MalformedIndex("a time that is not finite")
     return Process(
         pid=pid,
         ppid=row.ppid,
-        name=name,
+        name=whole_name(row.name, argv),
         state=row.state,
         argv=redact_argv(argv),
         started=row.started,
