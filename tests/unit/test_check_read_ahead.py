@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -8,13 +9,15 @@ from sctune.checks import read_ahead as topic
 from sctune.checks import write_cache
 from sctune.config.model import Config, Thresholds
 from sctune.model.block import BlockDevice, BlockKind
-from sctune.model.chain import Chain, Export
 from sctune.model.dm import DmDevice
 from sctune.model.loop import LoopState
 from sctune.model.store import Mount, StoreOrigin, VolumeStore
-from sctune.model.target import Lun, Target
 from sctune.unavailable import CannotLook, Reason, Unavailable
 from tests.unit.serving_hosts import STORE, block, chain, chains, codes, look, look_at, loop, lv
+from tests.unit.test_chain_state import an_export
+
+if TYPE_CHECKING:
+    from sctune.model.chain import Chain
 
 KIB = 1024
 GIB = 1 << 30
@@ -35,31 +38,9 @@ def buffered(*, direct: bool = False) -> Chain:
 
 
 def exported(backing: str, **links: object) -> Chain:
-    lun = Lun(
-        number=1,
-        kind="disk",
-        size_text="",
-        block_size=512,
-        online=True,
-        read_only=False,
-        thin_provisioning=False,
-        backing_type=backing,
-        backing_path="/dev/vg/lv",
-        backing_flags="",
-    )
-    target = Target(
-        tid=1,
-        iqn="iqn.x",
-        driver="iscsi",
-        state="ready",
-        control_port=0,
-        nexuses=(),
-        luns=(lun,),
-        accounts=(),
-        outgoing_accounts=(),
-        acls=("ALL",),
-    )
-    return chain(exports=(Export(target=target, lun=lun),), **links)  # type: ignore[arg-type]
+    export = an_export()
+    served = dataclasses.replace(export, lun=dataclasses.replace(export.lun, backing_type=backing))
+    return chain(exports=(served,), **links)  # type: ignore[arg-type]
 
 
 def judged(device: BlockDevice, config: Config | None = None, *, direct: bool = False) -> list[tuple[str, str, str]]:
