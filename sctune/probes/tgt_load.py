@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sctune.host.base import Host
     from sctune.model.process import Processes
 
-_CLOCKS = ("/proc/uptime", "/proc/./uptime")
+CLOCKS = ("/proc/uptime", "/proc/./uptime")
 _GLANCE = 0.02
 _INTERVAL = 0.6
 _ENOUGH = 0.4
@@ -36,7 +36,7 @@ def probe(host: Host, *, processes: Processes | Unavailable) -> tuple[TgtLoad, .
     if not processes.tgtd:
         return Unavailable(reason=Reason.ABSENT, what="tgtd", detail="no tgtd runs")
     ports = {process.pid: control_port_of(process) for process in processes.tgtd}
-    first = _reading(host, _CLOCKS[0], {pid: f"/proc/{pid}/task/{pid}/schedstat" for pid in ports})
+    first = _reading(host, CLOCKS[0], {pid: f"/proc/{pid}/task/{pid}/schedstat" for pid in ports})
     if isinstance(first, Unavailable):
         return first
     again = {pid: f"/proc/{pid}/schedstat" for pid in ports}
@@ -44,7 +44,7 @@ def probe(host: Host, *, processes: Processes | Unavailable) -> tuple[TgtLoad, .
     for pause in (_GLANCE, _INTERVAL):
         if host.source is Source.LIVE:
             time.sleep(pause)
-        second = _reading(host, _CLOCKS[1], again)
+        second = _reading(host, CLOCKS[1], again)
         if isinstance(second, Unavailable):
             return second
         loads = tuple(load(ports[pid], pid, first, second) for pid in ports if pid in first[1] and pid in second[1])

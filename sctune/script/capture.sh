@@ -498,6 +498,44 @@ processes() {
     printf 'processes\tok\n' >&3
 }
 
+# --- how busy tgtd is -------------------------------------------------------------------------------------------------------
+
+# line FILE: a file of /proc of one line that holds no secret, without a process: two readings of a clock and of what it times are
+# to be close together.
+line() {
+    LINE=
+    if { IFS= read -r LINE; } 2>/dev/null <"$1"; then
+        enc "$LINE"
+        printf '=\t%s\t%s\n' "$1" "$E" >&3
+    else
+        printf 'no\tread\t%s\tabsent\n' "$1" >&3
+    fi
+}
+
+# Two readings of the processor time of tgtd's main thread, each under names of its own; what was asked meanwhile is the pause.
+load_before() {
+    [ -n "$TGTD" ] || return 0
+    now
+    LOAD_BEGAN=$SECOND
+    line /proc/uptime
+    for PID in $TGTD; do line "/proc/$PID/task/$PID/schedstat"; done
+}
+
+load_after() {
+    [ -n "$TGTD" ] || return 0
+    now
+    # At least one whole second: less proves nothing but idleness.
+    while [ "$SECOND" -lt $((LOAD_BEGAN + 2)) ] && [ "$SECOND" -lt "$END" ]; do
+        sleep "$TICK"
+        now
+    done
+    line /proc/./uptime
+    for PID in $TGTD; do
+        line "/proc/$PID/schedstat"
+        line "/proc/$PID/task/$PID/stat"
+    done
+}
+
 # --- commands ----------------------------------------------------------------------------------------------------------------
 
 # command_ SECONDS KEY COMMAND...: KEY is the command line as it is asked for, encoded.
@@ -631,6 +669,32 @@ physical_volumes() {
     done
 }
 
+# The host's own disks, one after the other: they may be many, and one that fails is slow to answer.
+disks() {
+    now
+    STOP_DISKS=$((SECOND + @DISKS_SECONDS@))
+    for FILE in /sys/block/sd* /sys/block/nvme*; do
+        NAME=${FILE##*/}
+        case $NAME in nvme*c*) continue ;; esac # a path of a namespace that has several
+        SIZE=0 REMOVABLE=0 STATE=
+        { read -r SIZE <"$FILE/size"; } 2>/dev/null || continue
+        { read -r REMOVABLE <"$FILE/removable"; } 2>/dev/null
+        if [ -r "$FILE/device/state" ]; then read -r STATE <"$FILE/device/state"; fi
+        case $NAME$STATE in nvme*) ;; *running | "$NAME") ;; *) continue ;; esac
+        if [ "$SIZE" = 0 ] || [ "$REMOVABLE" = 1 ]; then continue; fi
+        LINK=$(ls -ld "$FILE")
+        case $LINK in */session[0-9]*) continue ;; esac
+        now
+        if [ "$SECOND" -ge "$STOP_DISKS" ]; then
+            no run "@SMARTCTL@ /dev/$NAME" not_collected "the time was up"
+            continue
+        fi
+        command_ @DISK_SECONDS@ "@SMARTCTL@ /dev/$NAME" @SMARTCTL@ "/dev/$NAME" && continue
+        command -v smartctl >/dev/null 2>&1 && continue
+        case $NAME in nvme*) command_ @DISK_SECONDS@ "@NVME@ /dev/$NAME" @NVME@ "/dev/$NAME" ;; esac
+    done
+}
+
 kernel_log() {
     # util-linux of EL6 prints times only where the kernel puts them there; the reader passes over lines without.
     ask 5 "kernel_log$TAB-" dmesg
@@ -759,13 +823,16 @@ enc "$NODE"
 } >&3
 
 processes
+load_before
 @COMMANDS@
 lvm_devices
 @LVM@
 device_mapper
 @KERNEL_LOG@
+load_after
 targets
 @PATHS@
+disks
 for PID in $TGTD; do links "/proc/$PID/ns/mnt"; done
 included /etc/tgt/*.conf /etc/tgt/conf.d/*
 backing_files

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from sctune.host.index import quote_words
 from sctune.host.questions import covers, without_devices
+from sctune.probes.disk_health import NVME, SMARTCTL
+from sctune.probes.tgt_load import CLOCKS
 from sctune.script.plan import plan
 
 if TYPE_CHECKING:
@@ -19,6 +21,9 @@ _TEMPLATE = "capture.sh"
 _ASKS = {"list": "lists", "read": "reads", "readlink": "links", "stat": "stats", "lstat_mtime": "lstat_mtimes"}
 _LVM_SECONDS = 8
 _SECONDS = 8
+_DISK_SECONDS = 4
+_DISKS_SECONDS = 12
+"""A disk that fails may take long to answer; the script asks one after the other."""
 
 
 def script(version: str) -> str:
@@ -30,6 +35,10 @@ def script(version: str) -> str:
         "@VERSION@": version,
         "@PATHS@": "\n".join(_paths(questions)),
         "@COMMANDS@": "\n".join(f"command_ {_SECONDS} {shlex.quote(quote_words(words))} {shlex.join(words)}" for words in others),
+        "@SMARTCTL@": quote_words(SMARTCTL),
+        "@NVME@": quote_words(NVME),
+        "@DISK_SECONDS@": str(_DISK_SECONDS),
+        "@DISKS_SECONDS@": str(_DISKS_SECONDS),
         "@KERNEL_LOG@": "kernel_log" if questions.kernel_log else "",
         "@LVM@": _lvm(reports),
         "@TGT_MODES@": " ".join(mode for mode, of_target in questions.tgt if not of_target),
@@ -74,5 +83,7 @@ def _paths(questions: Plan) -> Iterator[str]:
     for kind, ask in _ASKS.items():
         patterns = questions.paths[kind]
         for pattern in patterns:
-            if "@" not in pattern and not any(covers(other, pattern) for other in patterns if other != pattern):
+            if "@" in pattern or pattern in CLOCKS:
+                continue  # the script finds these out, and asks for them at their time
+            if not any(covers(other, pattern) for other in patterns if other != pattern):
                 yield f"{ask} {shlex.quote(pattern)}"

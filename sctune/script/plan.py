@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sctune.probes.disk_health import NVME, SMARTCTL
 from sctune.records import dataclass
 from sctune.script.sample import LUNS, NAMES, STORE, TGTD, SampleHost
 
@@ -20,6 +21,8 @@ FOUND_OUT = (f"/proc/{TGTD}/root", STORE, *LUNS)
 """Paths that the script takes from what the host itself says, not from a pattern."""
 LOSETUP = ("losetup", "-a")
 """Asked only where the kernel does not tell: it opens every loop device."""
+OF_A_DISK = (SMARTCTL, NVME)
+"""Asked of each of the host's own disks, which the script finds out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +49,11 @@ def plan() -> Plan:
         pending.extend(missing | {question} for question in new)
     return Plan(
         paths={kind: _patterns(what for k, what in asked if k == kind and isinstance(what, str)) for kind in _PATHS},
-        commands=tuple(what for kind, what in asked if kind == "run" and isinstance(what, tuple) and what != LOSETUP),
+        commands=tuple(
+            what
+            for kind, what in asked
+            if kind == "run" and isinstance(what, tuple) and what != LOSETUP and what[:-1] not in OF_A_DISK
+        ),
         tgt=tuple(what for kind, what in asked if kind == "tgt" and isinstance(what, tuple)),
         kernel_log=any(kind == "kernel_log" for kind, _ in asked),
     )
