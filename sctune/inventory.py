@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from sctune.model.cloud import Cloud
     from sctune.model.disk_health import DiskHealth
     from sctune.model.dm import DmDevice
+    from sctune.model.guest import Guests
     from sctune.model.initiator import InitiatorConfiguration, IscsiSession, NodeRecord, TcpTransport
     from sctune.model.io import IoCounters, LunIo, ScsiCounters
     from sctune.model.kernel_log import KernelLog
@@ -417,6 +418,13 @@ class Inventory:
         from sctune.probes.units import probe
 
         return probe(self.host)
+
+    @Part
+    def guests(self) -> Guests | Unavailable:
+        """Guests of this host and their disks."""
+        from sctune.probes.guests import probe
+
+        return probe(self.host, processes=lambda: self.processes)
 
     @Part
     def tuned(self) -> Tuned | Unavailable:

@@ -77,6 +77,9 @@ class FakeHost:
     def stat_files(self, paths: Sequence[str]) -> tuple[FileStat | Unavailable, ...]:
         return tuple(self.stats.get(path, absent(path)) for path in paths)
 
+    def read_files(self, paths: Sequence[str]) -> tuple[str | Unavailable, ...]:
+        return tuple(self.read(path) for path in paths)
+
     def list_files(self, path: str) -> tuple[FileEntry, ...] | Unavailable:
         return self.folders.get(path, absent(path))
 

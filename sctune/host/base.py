@@ -181,6 +181,10 @@ class Host(Protocol):
         """stat(2) of store files, one answer a path, in a disposable child."""
         ...
 
+    def read_files(self, paths: Sequence[str]) -> tuple[str | Unavailable, ...]:
+        """The texts of store files of at most 1 MiB each, one answer a path, in a disposable child."""
+        ...
+
     def list_files(self, path: str) -> tuple[FileEntry, ...] | Unavailable:
         """A folder of the volume store with the stat of each entry (not recursive), in a disposable child."""
         ...

@@ -76,6 +76,10 @@ class CaptureHost:
         """stat(2) of store files as captured, each path for itself."""
         return tuple(_of(self._answers.store_stats.get(path), path) for path in paths)
 
+    def read_files(self, paths: Sequence[str]) -> tuple[str | Unavailable, ...]:
+        """The texts of store files as captured, each path for itself."""
+        return tuple(self.read(path) for path in paths)
+
     def list_files(self, path: str) -> tuple[FileEntry, ...] | Unavailable:
         """A folder of the volume store as captured."""
         return _of(self._answers.folders.get(path), path)

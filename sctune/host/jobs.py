@@ -5,6 +5,7 @@ A failure of one item is an item too: (…, errno). The parent turns errno into 
 
 from __future__ import annotations
 
+import errno
 import os
 import stat as stat_module
 from typing import TYPE_CHECKING, Any
@@ -47,6 +48,35 @@ def stat_files(paths: Sequence[str]) -> Iterator[tuple[Any, ...]]:
             yield (error.errno,)
         except ValueError:  # a NUL in a path
             yield (22,)
+
+
+_LONGEST = 1024 * 1024
+
+
+def read_files(paths: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+    """(bytes,) or (errno,) for each path, in order. What is no regular file, or longer than 1 MiB, is an error too."""
+    for path in paths:
+        try:
+            yield (_content(path),)
+        except OSError as error:
+            yield (error.errno,)
+        except ValueError:  # a NUL in a path
+            yield (22,)
+
+
+def _content(path: str) -> bytes:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+    try:
+        if not stat_module.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "not a regular file")
+        parts = bytearray()
+        while part := os.read(descriptor, 262144):
+            parts += part
+            if len(parts) > _LONGEST:
+                raise OSError(errno.EFBIG, "too long")
+        return bytes(parts)
+    finally:
+        os.close(descriptor)
 
 
 def list_files(path: str) -> Iterator[tuple[Any, ...]]:
@@ -153,6 +183,7 @@ _MUCH = 65536
 
 JOBS: dict[str, Callable[..., Iterator[tuple[Any, ...]]]] = {
     "stat_files": stat_files,
+    "read_files": read_files,
     "list_files": list_files,
     "space": space,
     "device_mapper": device_mapper,

@@ -7,7 +7,7 @@ import os
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sctune.host.base import Clock, FileEntry, FileKind, FileStat, FilesystemSpace, HostIdentity, Process, Source
 from sctune.host.children import Nursery, Outcome
@@ -15,11 +15,12 @@ from sctune.host.silence import STALL, gave_up, heard
 from sctune.unavailable import Reason, Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from sctune.host.ahead import Ahead
     from sctune.host.base import Completed, DmQuery, TgtMode
 
+T = TypeVar("T")
 READ_LIMIT = 4 * 1024 * 1024
 _TABLE_BUDGET = 9.0
 """On a slow and busy machine it takes seconds until the child has told the first process."""
@@ -148,14 +149,26 @@ class LiveHost:
             return unavailable(getattr(error, "errno", None), path)
 
     def stat_files(self, paths: Sequence[str]) -> tuple[FileStat | Unavailable, ...]:
-        """Stats store files in children. After a hang, what lies in the same folder is not touched again."""
-        answers: list[FileStat | Unavailable | None] = [None] * len(paths)
+        """Stats store files in children."""
+        return self._each("stat_files", paths, lambda item: file_stat(item) if len(item) > 1 else None)
+
+    def read_files(self, paths: Sequence[str]) -> tuple[str | Unavailable, ...]:
+        """Reads store files in children."""
+        return self._each(
+            "read_files", paths, lambda item: item[0].decode("utf-8", "surrogateescape") if isinstance(item[0], bytes) else None
+        )
+
+    def _each(self, job: str, paths: Sequence[str], answer: Callable[[tuple[Any, ...]], T | None]) -> tuple[T | Unavailable, ...]:
+        """A job that has an item for each path, of which `answer` makes the answer, or None where the item is an errno. After a
+        hang, what lies in the same folder is not touched again."""
+        answers: list[T | Unavailable | None] = [None] * len(paths)
         deadline = self._deadline(_STORE_BUDGET)
         pending = list(range(len(paths)))
         while pending:
-            outcome = self._nursery.run("stat_files", tuple(paths[i] for i in pending), stall=STALL, deadline=deadline)
+            outcome = self._nursery.run(job, tuple(paths[i] for i in pending), stall=STALL, deadline=deadline)
             for index, item in zip(pending, outcome.items, strict=False):
-                answers[index] = file_stat(item) if len(item) > 1 else unavailable(item[0], paths[index])
+                found = answer(item)
+                answers[index] = unavailable(item[0], paths[index]) if found is None else found
             pending = pending[len(outcome.items) :]
             if not pending:
                 break
@@ -164,7 +177,7 @@ class LiveHost:
                 if os.path.dirname(paths[index]) == stuck or time.monotonic() >= deadline:
                     answers[index] = gave_up(outcome, paths[index])
             pending = [i for i in pending if answers[i] is None]
-        return tuple(answer for answer in answers if answer is not None)
+        return tuple(one for one in answers if one is not None)
 
     def list_files(self, path: str) -> tuple[FileEntry, ...] | Unavailable:
         """Lists a folder of the store in a child."""

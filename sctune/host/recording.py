@@ -100,6 +100,14 @@ class RecordingHost:
         answers = self._host.stat_files(paths)
         return tuple(self._keep(self._answers.store_stats, path, answer) for path, answer in zip(paths, answers, strict=True))
 
+    def read_files(self, paths: Sequence[str]) -> tuple[str | Unavailable, ...]:
+        """Asked, redacted and kept, each path for itself, as the file it is."""
+        answers = self._host.read_files(paths)
+        return tuple(
+            self._keep(self._answers.files, path, answer if isinstance(answer, Unavailable) else redact_file(path, answer))
+            for path, answer in zip(paths, answers, strict=True)
+        )
+
     def list_files(self, path: str) -> tuple[FileEntry, ...] | Unavailable:
         """Asked and kept."""
         answer = self._host.list_files(path)

@@ -110,6 +110,10 @@ class RootHost:
         """Store files in the tree."""
         return tuple(self.stat(path) for path in paths)
 
+    def read_files(self, paths: Sequence[str]) -> tuple[str | Unavailable, ...]:
+        """Store files in the tree."""
+        return tuple(self.read(path) for path in paths)
+
     def list_files(self, path: str) -> tuple[FileEntry, ...] | Unavailable:
         """A folder of the volume store in the tree."""
         names = self.list(path)

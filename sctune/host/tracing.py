@@ -74,7 +74,7 @@ class TracingHost:
 
     def read(self, path: str) -> str | Unavailable:
         """Asked and told: the length of what it holds once secrets are masked, since a password's length is nobody's business."""
-        return self._ask("read", path, lambda: self._host.read(path), lambda text: f"{len(redact_file(path, text))} characters")
+        return self._ask("read", path, lambda: self._host.read(path), lambda text: _length(path, text))
 
     def list(self, path: str) -> tuple[str, ...] | Unavailable:
         """Asked and told."""
@@ -98,6 +98,14 @@ class TracingHost:
         answers = self._host.stat_files(paths)
         for path, answer in zip(paths, answers, strict=True):
             self._say("stat in a child", path, answer, began, lambda found: f"a {found.kind.value}")
+        return answers
+
+    def read_files(self, paths: Sequence[str]) -> tuple[str | Unavailable, ...]:
+        """Asked in one and told path by path, with the time of all."""
+        began = time.monotonic()
+        answers = self._host.read_files(paths)
+        for path, answer in zip(paths, answers, strict=True):
+            self._say("read in a child", path, answer, began, lambda text, path=path: _length(path, text))  # type: ignore[misc]
         return answers
 
     def list_files(self, path: str) -> tuple[FileEntry, ...] | Unavailable:
@@ -149,6 +157,10 @@ class TracingHost:
         asked = Asked(at=began - self._began, seconds=now - began, how=how, what=what, outcome=outcome)
         with self._lock:
             self._tell(asked)
+
+
+def _length(path: str, text: str) -> str:
+    return f"{len(redact_file(path, text))} characters"
 
 
 def _completed(done: Completed) -> str:

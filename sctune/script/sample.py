@@ -39,6 +39,7 @@ NAMES = {
     "sample0.conf": "*.conf",
     **{f"sample{number}.conf": "*.conf" for number in range(1, 6)},
     "sample0_00000-1.vg": "*.vg",
+    "sample0.xml": "*.xml",
     "loop0": "loop*",
     "loop1": "loop*",
     "dm-0": "dm-*",
@@ -95,6 +96,7 @@ FOLDERS: dict[str, tuple[str, ...]] = {
     "/usr/lib/sysctl.d": ("sample3.conf",),
     "/lib/sysctl.d": ("sample4.conf",),
     "/etc/lvm/archive": ("sample0_00000-1.vg",),
+    **{f"{folder}/libvirt/{driver}": ("sample0.xml",) for folder in ("/run", "/var/run", "/etc") for driver in ("qemu", "libxl")},
 }
 
 _NODE = "node.name = iqn.2000-01.sample:t\nnode.session.auth.password = sample\n"
@@ -122,6 +124,7 @@ _TARGET = """Target 1: iqn.2000-01.sample:t
     ACL information:
         ALL
 """
+GUEST = f"<domain><name>sample</name><devices><disk type='block'><source dev='{LOST}'/></disk></devices></domain>\n"
 _STALLS = "".join(f"{kind} avg10=0.00 avg60=0.00 avg300=0.00 total=0\n" for kind in ("some", "full"))
 FILES = {
     "/sys/block/dm-0/dev": "253:0\n",
@@ -200,7 +203,7 @@ class SampleHost:
         """What FILES says, else a number."""
         if self._lacks("read", path) or path in ABSENT or path in FOLDERS:
             return Unavailable(reason=Reason.ABSENT, what=path)
-        return FILES.get(path, "1\n")
+        return GUEST if path.endswith(".xml") else FILES.get(path, "1\n")
 
     def list(self, path: str) -> tuple[str, ...] | Unavailable:
         """What FOLDERS says, else two names."""
@@ -242,6 +245,10 @@ class SampleHost:
             else _STAT
             for path in paths
         )
+
+    def read_files(self, paths: Sequence[str]) -> tuple[str | Unavailable, ...]:
+        """What is said of an instance's volume. The script finds such files as it finds what is in a store."""
+        return tuple(GUEST for _ in paths)
 
     def list_files(self, path: str) -> tuple[FileEntry, ...] | Unavailable:
         """One volume."""
