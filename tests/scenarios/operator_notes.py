@@ -329,7 +329,7 @@ class NotesHost(FakeHost):
 
     def run(self, argv: Sequence[str], *, timeout: float) -> Completed | Unavailable:
         """losetup, and LVM of its age."""
-        words = tuple(argv)
+        words, command = tuple(argv), (argv[0], argv[1] if len(argv) > 1 else "")
         answers = {
             ("losetup", "-a"): (0, self.losetup, ""),
             ("lvm", "version"): (0, (DATA / "lvm" / "version-2.02.87.txt").read_text(), ""),
@@ -337,16 +337,16 @@ class NotesHost(FakeHost):
             ("lvm", "vgs"): (0, self._vgs(), ""),
             ("lvm", "dumpconfig"): (0, (DATA / "lvm" / "dumpconfig-2.02.87.txt").read_text(), ""),
         }
-        if words[:2] == ("lvm", "lvs"):
+        if command == ("lvm", "lvs"):
             if any("data_percent" in word for word in words):
-                answers[words[:2]] = (5, "", (DATA / "lvm" / "lvs-2.02.87.stderr").read_text())
+                answers[command] = (5, "", (DATA / "lvm" / "lvs-2.02.87.stderr").read_text())
             else:
-                answers[words[:2]] = (0, self._lvs(), "")
-        elif words[0] == "lvm" and words[:2] not in answers:
-            answers[words[:2]] = (2, "", "  No such command.  Try 'help'.\n")
-        if words[:2] not in answers:
+                answers[command] = (0, self._lvs(), "")
+        elif words[0] == "lvm" and command not in answers:
+            answers[command] = (2, "", "  No such command.  Try 'help'.\n")
+        if command not in answers:
             return super().run(words, timeout=timeout)
-        status, out, err = answers[words[:2]]
+        status, out, err = answers[command]
         return Completed(argv=words, status=status, stdout=out, stderr=err, seconds=0.2)
 
     def _seqno(self, vg: str) -> str:

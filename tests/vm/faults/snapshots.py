@@ -126,6 +126,57 @@ FAULTS = (
         facts=lambda volume: [f"test -f {snapshot(volume).cow_file}", f'test -z "$(losetup -nj {snapshot(volume).cow_file})"'],
     ),
     VolumeFault(
+        name="cow-orphaned-attached",
+        # The snapshot itself was removed, and the next step failed: its store is still a PV of the volume's VG.
+        breaks=lambda volume: [
+            *snapshot(volume).create(),
+            f"lvremove -qy {snapshot(volume).lv} >/dev/null",
+            "sync",
+            _long_ago(snapshot(volume).cow_file),
+        ],
+        expects=lambda volume: _expect("SNAPSHOT_COW_ORPHANED", "warning", volume.name),
+        facts=lambda volume: [
+            f'test -n "$(losetup -nj {snapshot(volume).cow_file})"',
+            f"test $(vgs --noheadings -o pv_count {volume.vg}) = 2",
+            f"! test -b {snapshot(volume).lv}",
+        ],
+    ),
+    VolumeFault(
+        name="copy-named-as-cow",
+        # Somebody's copy of the volume's file, under a name of the form that COW stores have.
+        breaks=lambda volume: [
+            f"truncate -s {volume.file_bytes} {volume.file}-old_bak",
+            _long_ago(f"{volume.file}-old_bak"),
+        ],
+        expects=lambda volume: _expect("SNAPSHOT_COW_ORPHANED", "warning", volume.name),
+        facts=lambda volume: [f"test $(stat -c %s {volume.file}-old_bak) = {volume.file_bytes}"],
+    ),
+    VolumeFault(
+        name="snapshot-copy-killed",
+        # What a copy leaves that was killed: nothing behind it is cleaned up.
+        breaks=lambda volume: [
+            *snapshot(volume).create(),
+            *_copied(snapshot(volume)),
+            f"until test -s {snapshot(volume).file}; do sleep 0.2; done",
+            f"pkill -f '^dd if={snapshot(volume).lv} '; sleep 5",
+            _long_ago(snapshot(volume).file),
+        ],
+        expects=lambda volume: (
+            *_expect("LVM_SNAPSHOT_LEFTOVER", "warning", snapshot(volume).name),
+            *_expect("SNAPSHOT_TRUNCATED", "critical", snapshot(volume).name),
+            *_expect("SNAPSHOT_COW_ORPHANED", "warning", volume.name),
+        ),
+        facts=lambda volume: [_status(volume, "[0-9]+/"), _no_copy(volume), f"test -s {snapshot(volume).file}"],
+    ),
+    VolumeFault(
+        name="snapshot-at-rest",
+        # A volume at rest that is snapshotted: attached for the copy, exported by none, and no fault.
+        attached=False,
+        breaks=lambda volume: [*snapshot(volume).create(), *_copied(snapshot(volume))],
+        expects=lambda _volume: (),
+        facts=lambda volume: [_status(volume, "[0-9]+/"), f"pgrep -f '^dd if={snapshot(volume).lv} '"],
+    ),
+    VolumeFault(
         name="snapshot-truncated",
         # A copy that was killed: the file stays as far as it came.
         breaks=lambda volume: [

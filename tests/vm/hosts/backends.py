@@ -63,14 +63,14 @@ def _overlay(name: str, era: Era, label: str, *, resting: int) -> Backend:
     )
 
 
-def _das(name: str, era: Era, label: str, *, ours: int) -> Backend:
-    """*ours* is how many volumes the doctor can tell by their names."""
+def _das(name: str, era: Era, label: str) -> Backend:
+    """Three volumes, two of them attached and one of these snapshotted."""
     return Backend(
         name=name,
         label=label,
         start=lambda: overlay.start(era),
         make=lambda: das.make(era),
-        examined={**_served(2), "lvm-snapshots": 1, "quotas": ours, "tgt-exports": ours},
+        examined={**_served(2), "lvm-snapshots": 1, "lvm-snapshot-leftover": 1, "quotas": 3, "tgt-exports": 3},
         facts=(
             _COPYING,
             'test -z "$(losetup -nO NAME)"',
@@ -88,8 +88,8 @@ _ALL = (
     _overlay("eucalyptus-overlay-3.1", Era.E31, "eucalyptus-overlay <=3.1", resting=0),
     _overlay("eucalyptus-overlay-3.2", Era.E32, "eucalyptus-overlay 3.2", resting=1),
     _overlay("eucalyptus-overlay-3.3", Era.E33, "eucalyptus-overlay 3.3+", resting=1),
-    _das("eucalyptus-das", Era.E33, "eucalyptus-das 3.3+", ours=3),
-    _das("eucalyptus-das-3.2", Era.E32, GENERIC, ours=0),
+    _das("eucalyptus-das", Era.E33, "eucalyptus-das 3.3+"),
+    _das("eucalyptus-das-3.2", Era.E32, "eucalyptus-das 3.2"),
     Backend(
         name="cinder-lvm-thick",
         label=GENERIC,
