@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable
 from functools import partial
@@ -277,6 +278,9 @@ def capacity(
     Exit code: 0 done; 1 nothing here that holds volumes; 2 wrong usage or configuration; 3 done, but not everything could be
     told.
     """
+
+    if math.isnan(snapshots_per_volume):  # which is between any two bounds
+        raise typer.BadParameter("a number is wanted", param_hint="--snapshots-per-volume")
 
     def body() -> int:
         from sctune.capacity.survey import Question

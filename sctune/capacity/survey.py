@@ -206,9 +206,9 @@ def _notes(inventory: Inventory, safe: SafeLimits | None, in_force: Limits) -> l
     total, snapshots = in_force.total, in_force.snapshots
     if total is not None and snapshots is not None and snapshots.size < total.size:
         notes.append(
-            f"The limit of all snapshots, {size_words(snapshots.size)}"
-            + (", the default," if snapshots.is_default else "")
-            + f" is below that of all volumes ({size_words(total.size)}), and counts those of all zones: snapshots fail with "
+            f"The limit of all snapshots ({size_words(snapshots.size)}"
+            + (", the default" if snapshots.is_default else "")
+            + f") is below that of all volumes ({size_words(total.size)}), and counts those of all zones: snapshots fail with "
             "SnapshotLimitExceeded long before the volumes' limit is met."
         )
     elif snapshots is None and numbers >= (4, 2):

@@ -56,7 +56,12 @@ def document(capacity: Capacity, *, identity: HostIdentity, clock: Clock, source
         "quota": None if capacity.quota is None else _quota(capacity.quota),
         "notes": [clean(note) for note in capacity.notes],
         "unknown": [
-            {"what": clean(redact_text(item.what)), "reason": item.reason.value, "detail": clean(redact_text(item.detail))}
+            {
+                "what": clean(redact_text(item.what)),
+                "reason": item.reason.value,
+                "detail": clean(redact_text(item.detail)),
+                "pids": list(item.pids),
+            }
             for item in capacity.unknown
         ],
     }

@@ -11,7 +11,7 @@ from sctune.model.units import GIB, KIB, MIB
 from sctune.report.json import rfc3339
 from sctune.report.layout import Page, Style
 from sctune.report.sanitize import clean, clean_command
-from sctune.report.words import reason_words, time_words
+from sctune.report.words import count_words, reason_words, time_words
 from sctune.unavailable import Unavailable
 
 if TYPE_CHECKING:
@@ -82,6 +82,9 @@ def render(capacity: Capacity, *, identity: HostIdentity, clock: Clock, source: 
         for item in capacity.unknown:
             detail = f" ({clean(redact_text(item.detail))})" if item.detail else ""
             page.add(f"- {clean(redact_text(item.what))}: {reason_words(item.reason)}{detail}", indent=2, hang=4)
+        pids = ", ".join(str(pid) for pid in dict.fromkeys(pid for item in capacity.unknown for pid in item.pids))
+        if pids:
+            page.add(f"Left behind in uninterruptible sleep, ends by itself when the kernel lets go: pid {pids}.", indent=2, hang=2)
     return page.text()
 
 
@@ -275,8 +278,8 @@ def _compared(limit: SafeLimit) -> str:
 
 def _quota(page: Page, quota: AccountQuota) -> None:
     page.blank()
-    whose = f"of {quota.accounts} accounts" if quota.accounts and quota.accounts > 1 else "of an account"
-    numbers = f"{quota.gib} GiB, by number {quota.volumes} of volumes, {quota.snapshots} of snapshots"
+    whose = f"of each of {quota.accounts} accounts" if quota.accounts and quota.accounts > 1 else "of an account"
+    numbers = f"{quota.gib} GiB in at most {count_words(quota.volumes, 'volume')}, {count_words(quota.snapshots, 'snapshot')}"
     page.add(f" {whose}: {numbers}", lead="Quotas", hang=2, sgr="1")
     page.lines.extend(f"    {line}" for line in quota.document.rstrip("\n").split("\n"))
     for command in quota.commands:

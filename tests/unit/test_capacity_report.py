@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import random
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,8 +13,11 @@ import jsonschema
 import pytest
 
 from sctune.__main__ import main
-from sctune.capacity.survey import Question
+from sctune.capacity.survey import Question, survey
+from sctune.config.model import Config
 from sctune.host.base import Clock, HostIdentity, Source
+from sctune.host.capture import CaptureHost
+from sctune.inventory import Inventory
 from sctune.report.capacity_json import document
 from sctune.report.capacity_text import figure, render
 from sctune.report.layout import style_for
@@ -22,6 +26,7 @@ from tests.unit.golden import compare
 from tests.unit.serving_hosts import GIB, MIB, chain, chains, file
 from tests.unit.test_capacity import ask, cloud, listed, space, store
 from tests.unit.test_capacity_history import NOW, series
+from tests.unit.test_hostile_answers import ANSWERS, CHANGES, questions, spoilt
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -140,6 +145,30 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, 
     return code, said.out, said.err
 
 
+def test_children_that_were_left_behind_are_named() -> None:
+    stuck = Unavailable(reason=Reason.TIMEOUT, what="/srv", pids=(41, 42))
+    capacity = ask(stores=stuck)
+    assert "pid 41, 42." in as_text(capacity)
+    assert as_json(capacity)["unknown"][0]["pids"] == [41, 42]
+    VALIDATOR.validate(as_json(capacity))
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("name", ANSWERS)
+def test_spoilt_answers_are_no_exception(name: str, change: str) -> None:
+    """Each answer of a host spoilt in one way, one after another in four lots: whatever comes of it is written, and valid."""
+    questions_of = questions(ANSWERS[name])
+    chance = random.Random(f"{name} {change}")
+    for lot in range(4):
+        answers = ANSWERS[name]
+        for kind, key in questions_of[lot::4]:
+            answers = spoilt(answers, kind, key, lambda text: CHANGES[change](text, chance))
+        host = CaptureHost(answers)
+        capacity = survey(Inventory(host, Config(), strict=True), Question(accounts=2))
+        assert as_text(capacity)
+        VALIDATOR.validate(as_json(capacity))
+
+
 def test_exit_codes(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     healthy = capture("storage-controller-healthy")
     assert run(capfd, "--from", healthy)[0] == 0
@@ -148,6 +177,8 @@ def test_exit_codes(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     code, _, _ = run(capfd, "--root", str(tmp_path))
     assert code in (1, 3)
     assert run(capfd, "--from", healthy, "--size", "0")[0] == 2
+    for number in ("nan", "inf", "-1", "x"):
+        assert run(capfd, "--from", healthy, "--snapshots-per-volume", number)[0] == 2
     assert run(capfd, "--from", healthy, "--history", str(tmp_path / "absent"))[0] == 2
     assert run(capfd, "--from", healthy, "--history", str(tmp_path))[0] == 2
     wrong = tmp_path / "wrong.csv"
