@@ -138,7 +138,7 @@ UNSAFE = Code(
     thresholds="Limit of all volumes plus limit of all snapshots above the size of the file systems under the store (overlay "
     "only).",
     see=(*_SEE, "df -B1 /var/lib/eucalyptus/volumes"),
-    remedy="Lower the limits to what the store can hold, or enlarge it.",
+    remedy="Lower the limits to what the store can hold (`sctune capacity` works it out), or enlarge it.",
     risk=Risk.SAFE,
     source=_SOURCE,
 )

@@ -1,7 +1,7 @@
 """How a store filled in the past, and when it is full if it goes on like that. Pure.
 
 Two formats are read: CSV lines `time,used_bytes[,size_bytes]` (time as RFC 3339 with its zone, or seconds since the epoch; a first
-line of names, blank lines and lines that begin with # are passed over), and the answer of Prometheus to
+line of names, blank lines, lines that begin with # and the third column are passed over), and the answer of Prometheus to
 /api/v1/query_range (https://prometheus.io/docs/prometheus/latest/querying/api/#range-queries): a matrix of bytes in use.
 """
 

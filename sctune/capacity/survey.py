@@ -10,9 +10,9 @@ from sctune.capacity.limits import Assumptions, das_limits, overlay_limits, volu
 from sctune.capacity.policy import account_quota
 from sctune.capacity.stores import store_capacities
 from sctune.loop_limit import loop_limits
-from sctune.model.capacity import Allowance, Capacity, LoopCapacity
+from sctune.model.capacity import Allowance, Capacity, LoopCapacity, SnapshotAllowance
 from sctune.model.units import GIB, size_words
-from sctune.quota import limits, logical_size, partitions_of, properties_source, version_numbers, volumes_used
+from sctune.quota import limits, logical_size, partitions_of, properties_source, snapshots_used, version_numbers, volumes_used
 from sctune.records import dataclass, replace
 from sctune.unavailable import Reason, Unavailable, known
 
@@ -64,9 +64,7 @@ def survey(inventory: Inventory, question: Question) -> Capacity:
         unknown.extend([loops] if loops.reason is not Reason.ABSENT else [])
     in_force = _in_force(inventory)
     unknown.extend(in_force.doubts)
-    cloud = known(inventory.cloud)
-    if cloud is not None and cloud.properties_unavailable is not None:
-        unknown.append(cloud.properties_unavailable)
+    unknown.extend(_untold(inventory))
     safe = _limits(inventory, stores, groups, in_force, question)
     notes = [*_notes(inventory, safe, in_force)]
     quota = None
@@ -79,11 +77,21 @@ def survey(inventory: Inventory, question: Question) -> Capacity:
         groups=groups,
         loops=_or_none(loops),
         allowance=_allowance(inventory, in_force, size),
+        snapshot_allowance=_snapshot_allowance(inventory, in_force, max(sizes, default=0) or size),
         limits=safe,
         quota=quota,
         notes=tuple(notes),
         unknown=tuple(dict.fromkeys(unknown)),
     )
+
+
+def _untold(inventory: Inventory) -> list[Unavailable]:
+    """What of the cloud and of the chains could not be had: properties that the configuration names are not there by accident."""
+    found = [answer for answer in (inventory.chains, inventory.cloud) if isinstance(answer, Unavailable)]
+    cloud = known(inventory.cloud)
+    if cloud is not None and cloud.properties_unavailable is not None:
+        found.append(cloud.properties_unavailable)
+    return [answer for answer in found if answer.reason is not Reason.ABSENT]
 
 
 def _or_none(loops: LoopCapacity | Unavailable | None) -> LoopCapacity | None:
@@ -134,6 +142,16 @@ def _allowance(inventory: Inventory, in_force: Limits, size: int) -> Allowance |
     too_large = in_force.volume if in_force.volume is not None and size > in_force.volume.size else None
     left = max(0, in_force.total.size - used)
     return Allowance(limit=in_force.total, used=used, volumes=0 if too_large else left // size, too_large=too_large)
+
+
+def _snapshot_allowance(inventory: Inventory, in_force: Limits, size: int) -> SnapshotAllowance | None:
+    """How many more snapshots of a volume of `size` the limit in force allows at most. None where none is known."""
+    chains = known(inventory.chains)
+    limit = in_force.snapshots
+    if limit is None or chains is None:
+        return None
+    used = snapshots_used(chains, inventory.stores).size
+    return SnapshotAllowance(limit=limit, used=used, size=size, snapshots=max(0, limit.size - used) // size)
 
 
 def _limits(

@@ -229,6 +229,17 @@ class Allowance:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SnapshotAllowance:
+    """The same of all snapshots: `used` is what those on this host have, and the cloud counts those of all zones. `snapshots` more
+    of the largest volume here (`size`) may be made at most."""
+
+    limit: Limit
+    used: int
+    size: int
+    snapshots: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SafeLimits:
     """The limits of a cloud's backend, with what was assumed: `snapshots_per_volume` full copies are kept of each volume.
     `partition` is None where nothing tells it."""
@@ -270,6 +281,7 @@ class Capacity:
     groups: tuple[GroupCapacity, ...]
     loops: LoopCapacity | None
     allowance: Allowance | None
+    snapshot_allowance: SnapshotAllowance | None
     limits: SafeLimits | None
     quota: AccountQuota | None
     notes: tuple[str, ...]

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         SafeLimit,
         SafeLimits,
         Share,
+        SnapshotAllowance,
         StoreCapacity,
     )
     from sctune.quota import Limit
@@ -52,6 +53,7 @@ def document(capacity: Capacity, *, identity: HostIdentity, clock: Clock, source
         "groups": [_group(group) for group in capacity.groups],
         "loops": None if capacity.loops is None else _loops(capacity.loops),
         "allowance": None if capacity.allowance is None else _allowance(capacity.allowance),
+        "snapshot_allowance": None if capacity.snapshot_allowance is None else _snapshot_allowance(capacity.snapshot_allowance),
         "limits": None if capacity.limits is None else _limits(capacity.limits),
         "quota": None if capacity.quota is None else _quota(capacity.quota),
         "notes": [clean(note) for note in capacity.notes],
@@ -166,6 +168,15 @@ def _allowance(allowed: Allowance) -> Json:
         "used_bytes": allowed.used,
         "volumes": allowed.volumes,
         "too_large": None if allowed.too_large is None else _in_force(allowed.too_large),
+    }
+
+
+def _snapshot_allowance(allowed: SnapshotAllowance) -> Json:
+    return {
+        "limit": _in_force(allowed.limit),
+        "used_bytes": allowed.used,
+        "volume_bytes": allowed.size,
+        "snapshots": allowed.snapshots,
     }
 
 

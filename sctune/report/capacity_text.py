@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         SafeLimit,
         SafeLimits,
         Share,
+        SnapshotAllowance,
         StoreCapacity,
     )
 
@@ -67,6 +68,8 @@ def render(capacity: Capacity, *, identity: HostIdentity, clock: Clock, source: 
         _loops(page, capacity.loops)
     if capacity.allowance is not None:
         _allowance(page, capacity.allowance, capacity.volume_size)
+    if capacity.snapshot_allowance is not None:
+        _snapshot_allowance(page, capacity.snapshot_allowance)
     if capacity.limits is not None:
         _safe(page, capacity.limits)
     if capacity.quota is not None:
@@ -228,7 +231,19 @@ def _allowance(page: Page, allowed: Allowance, size: int) -> None:
         what += f"no volume of {figure(size)}, since each may have {figure(allowed.too_large.size)}"
     else:
         what += f"{allowed.volumes} more of {figure(size)}"
-    page.add(what, lead="Limit in force: ", hang=2, sgr="1")
+    page.add(what, lead="Limit of volumes: ", hang=2, sgr="1")
+
+
+def _snapshot_allowance(page: Page, allowed: SnapshotAllowance) -> None:
+    page.blank()
+    limit = allowed.limit
+    page.add(
+        f"{figure(allowed.used)} of {figure(limit.size)} used by those here ({clean(limit.key)} in {clean(limit.source)}): at most "
+        f"{allowed.snapshots} more of the largest volume ({figure(allowed.size)})",
+        lead="Limit of snapshots: ",
+        hang=2,
+        sgr="1",
+    )
 
 
 def _safe(page: Page, limits: SafeLimits) -> None:

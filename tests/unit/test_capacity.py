@@ -153,6 +153,8 @@ def test_what_could_not_be_looked_at_is_said_and_not_left_out() -> None:
     partly = ask(stores=(dataclasses.replace(store(), unlooked=3),)).unknown
     assert [item.what for item in partly] == [f"3 entries of {STORE}"]
     malformed = Unavailable(reason=Reason.MALFORMED, what="/p")
+    assert malformed in ask(cloud=malformed).unknown
+    assert malformed in ask(chains=malformed).unknown
     assert ask(cloud=dataclasses.replace(cloud(), properties_unavailable=malformed)).unknown == (malformed,)
 
 
@@ -326,6 +328,9 @@ def test_what_the_limits_in_force_still_allow() -> None:
     allowed = ask(Question(size=9 * GIB), config, **parts).allowance
     assert allowed is not None
     assert (allowed.volumes, allowed.too_large is not None) == (0, True)
+    snapshots = ask(None, Config(quotas=Quotas(snapshots_total=13 * GIB, source="c")), **parts).snapshot_allowance
+    assert snapshots is not None
+    assert (snapshots.used, snapshots.size, snapshots.snapshots) == (0, 5 * GIB, 2)
     assert ask(**parts).allowance is None
 
 
