@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sctune.backends.base import FileRole
+from sctune.backends.eucalyptus import LVM_HEADER_LENGTH
 from sctune.cloud_files import backends_of, cloud_files
 from sctune.model.capacity import NextSnapshot, Role, Room, Share, StoreCapacity
 from sctune.quota import logical_size
@@ -36,9 +37,12 @@ class _File:
     growth: int
 
 
-def store_capacities(inventory: Inventory, size: int) -> tuple[tuple[StoreCapacity, ...], tuple[Unavailable, ...]]:
+def store_capacities(
+    inventory: Inventory, size: int, *, overlay: bool
+) -> tuple[tuple[StoreCapacity, ...], tuple[Unavailable, ...]]:
     """Each file system that holds a cloud's volumes or snapshots or exported files, and what could not be looked at. `size` is
-    the logical size of the volumes asked about."""
+    the logical size of the volumes asked about; `overlay` is whether a store without any volume will hold those of Eucalyptus'
+    overlay."""
     stores = inventory.stores
     if isinstance(stores, Unavailable):
         return (), (stores,) if stores.reason is not Reason.ABSENT else ()
@@ -55,7 +59,7 @@ def store_capacities(inventory: Inventory, size: int) -> tuple[tuple[StoreCapaci
         unknown.extend(dict.fromkeys(problem for problem in problems if problem.reason is not Reason.ABSENT))
         unknown.extend(_unlooked(store.path, store.unlooked) for store in group.stores if store.unlooked)
         if not isinstance(space, Unavailable) and len(unread) < len(group.stores):
-            found.append(_store(inventory, group, space, chains, roles, size))
+            found.append(_store(inventory, group, space, chains, roles, size, overlay))
     return tuple(found), tuple(unknown)
 
 
@@ -75,6 +79,7 @@ def _store(  # noqa: PLR0917
     chains: Chains | None,
     roles: dict[tuple[int, int], Role],
     size: int,
+    overlay: bool,
 ) -> StoreCapacity:
     files = _files(inventory, group, chains, roles)
     used = space.total - space.free
@@ -84,7 +89,7 @@ def _store(  # noqa: PLR0917
     volumes = [one for one in files if one.role is Role.VOLUMES]
     level = inventory.config.thresholds.store_used.warning
     growth = sum(one.growth for one in files)
-    snapshot, kind = _next_snapshot(inventory, group, volumes, chains, space.available)
+    snapshot, kind = _next_snapshot(inventory, group, volumes, chains, space.available, overlay)
     return StoreCapacity(
         name=group.name,
         folders=group.paths,
@@ -151,8 +156,13 @@ class _Kind:
         self.copies = copies
 
 
-def _next_snapshot(
-    inventory: Inventory, group: StoreFilesystem, volumes: list[_File], chains: Chains | None, available: int
+def _next_snapshot(  # noqa: PLR0917
+    inventory: Inventory,
+    group: StoreFilesystem,
+    volumes: list[_File],
+    chains: Chains | None,
+    available: int,
+    overlay: bool,
 ) -> tuple[NextSnapshot | None, _Kind]:
     """What one more snapshot of the largest volume needs on this file system."""
     here = [(_logical(one), one.chain) for one in volumes if one.chain is not None and one.chain.ours]
@@ -162,8 +172,9 @@ def _next_snapshot(
         das = [c for c in (chains.chains if chains else ()) if c.ours and c.lv is not None and c.backend.name == "eucalyptus-das"]
         here = [(logical_size(c) or 0, c) for c in das]
     if not here:
-        generic = bool(volumes)
-        return None, _Kind(0 if generic else None, copies=False)
+        if volumes:  # files that somebody exports, and no cloud's
+            return None, _Kind(0, copies=False)
+        return None, _Kind(LVM_HEADER_LENGTH if overlay else None, copies=overlay)
     size, chain = max(here, key=lambda pair: (pair[0], pair[1].id))
     sizes = chain.backend.file_sizes
     extra = sizes.volume_extra if sizes is not None else 0

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from sctune.quota import Limits
 
 PARTS = ("cloud", "loops", "mounts", "stores", "lvm", "dm", "tgt", "processes", "chains")
+OVERLAY = "eucalyptus-overlay"
 DEFAULT_SIZE = 10 * GIB
 DEFAULT_SNAPSHOTS_PER_VOLUME = 1.0
 
@@ -53,7 +54,7 @@ def survey(inventory: Inventory, question: Question) -> Capacity:
     chains = known(inventory.chains)
     sizes = [logical_size(chain) or 0 for chain in (chains.chains if chains else ()) if chain.ours or chain.exports]
     size = question.size or max(sizes, default=0) or DEFAULT_SIZE
-    stores, unknown_stores = store_capacities(inventory, size)
+    stores, unknown_stores = store_capacities(inventory, size, overlay=_backend(inventory) == OVERLAY)
     groups, unknown_groups = group_capacities(inventory, size)
     unknown = [*unknown_stores, *unknown_groups]
     if question.history:
@@ -167,17 +168,18 @@ def _limits(
     folder = cloud.volumes_folder if cloud is not None else ""
     mine = next((store for store in stores if folder in store.folders), None)
     if mine is None:
-        mine = max((store for store in stores if store.snapshot is not None), key=lambda store: store.total, default=None)
+        mine = max((store for store in stores if store.takes_snapshots), key=lambda store: store.total, default=None)
     assumed = Assumptions(
         snapshots=question.snapshots_per_volume,
         version=cloud.version if cloud is not None else "",
         partition=_partition(inventory, in_force),
     )
-    if backend == "eucalyptus-overlay":
+    if backend == OVERLAY:
         return overlay_limits(mine, in_force, assumed) if mine is not None else None
     if backend == "eucalyptus-das":
         vg = volumes_vg(groups)
-        return das_limits(vg, mine, in_force, assumed) if vg is not None else None
+        unseen = mine is None and question.snapshots_per_volume > 0
+        return das_limits(vg, mine, in_force, assumed) if vg is not None and not unseen else None
     return None
 
 
@@ -194,8 +196,8 @@ def _backend(inventory: Inventory) -> str:
         return ""
     managers = {value for name, value in cloud.properties if name.endswith(".storage.blockstoragemanager")}
     if len(managers) == 1:
-        return {"overlay": "eucalyptus-overlay", "das": "eucalyptus-das"}.get(managers.pop(), "")
-    return "eucalyptus-overlay"
+        return {"overlay": OVERLAY, "das": "eucalyptus-das"}.get(managers.pop(), "")
+    return OVERLAY
 
 
 def _partition(inventory: Inventory, in_force: Limits) -> str | None:

@@ -126,6 +126,11 @@ class StoreCapacity:
         return self.used + self.available
 
     @property
+    def takes_snapshots(self) -> bool:
+        """Whether a cloud copies its snapshots here."""
+        return self.snapshot is not None or (self.room is not None and self.room.with_snapshot is not None)
+
+    @property
     def left_at_worst(self) -> int:
         """What is left for others once every sparse file is full; negative: guests' writes fail before."""
         return self.available - self.growth

@@ -406,3 +406,27 @@ def test_quotas_that_cannot_be_honoured_are_said_to_be() -> None:
     nothing = quota(Question(accounts=100000))
     assert nothing.quota is None
     assert any(note.startswith("No quotas of an account") for note in nothing.notes)
+
+
+def test_a_cloud_without_volumes_has_room_for_some() -> None:
+    for config, told in ((None, cloud()), (Config(backend="eucalyptus-overlay"), Unavailable(reason=Reason.ABSENT, what="v"))):
+        held = store(held=space(100 * GIB), origin=StoreOrigin.CONFIGURED if config else StoreOrigin.BACKEND)
+        capacity = ask(None, config, stores=(held,), chains=chains(), cloud=told)
+        (found,) = capacity.stores
+        assert capacity.volume_size == 10 * GIB
+        assert found.room is not None
+        # 85 GiB; a snapshot of 10 GiB takes 15.
+        assert (found.room.full, found.room.with_snapshot, found.snapshot) == (8, 6, None)
+        assert limits_of(capacity).backend == "eucalyptus-overlay"
+
+
+def test_no_limit_is_called_safe_where_the_folder_of_snapshots_is_not_known() -> None:
+    one = lv("euca-vol-00000001", 10 * GIB)
+    report = LvmReport(
+        physical_volumes=(), volume_groups=(vg(85 * GIB),), logical_volumes=(one,), duplicates=(), warnings=(), seconds=0.1
+    )
+    parts: dict[str, Any] = {"chains": chains(chain(backend=DAS, lv=one)), "lvm": report, "stores": (store(held=TIMEOUT),)}
+    assert ask(**parts).limits is None
+    assert TIMEOUT in ask(**parts).unknown
+    # Where none is ever made, the folder does not matter.
+    assert ask(Question(snapshots_per_volume=0.0), **parts).limits is not None
