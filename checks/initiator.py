@@ -11,6 +11,7 @@ from sctune.initiator import session_subject, words
 from sctune.model.volume import VolumeState
 from sctune.tgt_process import daemon_subject, port_of_socket
 from sctune.tgt_state import DOWN, LOST, UNRESPONSIVE, down, hanging, lost_exports, runs, unserved_sessions
+from sctune.session_state import PARTS, leftover_cause, tgt_cause
 from sctune.unavailable import Reason, Unavailable, known, need
 
 if TYPE_CHECKING:
@@ -158,45 +159,15 @@ def _failed(inventory: Inventory, session: IscsiSession) -> Finding:
 
 
 def _cause(inventory: Inventory, session: IscsiSession) -> Cause | None:
-    """tgtd of this very host where the session leads back to it, else a missing iscsid: nobody logs in again."""
-    if session.local:
-        cause = _tgt_cause(inventory, session)
-        if cause is not None:
-            return cause
+    """tgtd of this very host where the session leads back to it; that nobody needs it any more; else a missing iscsid: nobody logs
+    in again."""
+    cause = (tgt_cause(inventory, session) if session.local else None) or leftover_cause(inventory, session)
+    if cause is not None:
+        return cause
     processes = known(inventory.processes)
     if processes is not None and not processes.iscsid and not processes.contained and session.creator != -1:
         return Cause(code="ISCSID_DOWN", subject=_ISCSID)
     return None
-
-
-def _tgt_cause(inventory: Inventory, session: IscsiSession) -> Cause | None:
-    """The finding about tgtd that explains it, as the check of tgtd makes it. LIO has no daemon to be down."""
-    if session.target in (known(inventory.lio) or ()):
-        return None
-    running = runs(inventory)
-    if running is False:
-        return down(inventory)
-    if isinstance(running, Unavailable):
-        return None
-    if session not in unserved_sessions(inventory):
-        return _lost_cause(inventory, session)
-    silent = hanging(inventory.tgt)
-    if silent:
-        return Cause(code=UNRESPONSIVE, subject=daemon_subject(port_of_socket(silent[0].what)))
-    tgt = known(inventory.tgt)
-    return Cause(code=DOWN, subject=daemon_subject(min(tgt.stale))) if tgt is not None and tgt.stale else None
-
-
-def _lost_cause(inventory: Inventory, session: IscsiSession) -> Cause | None:
-    """The export that a restart of tgtd took away. Which volume a target was for, nobody knows any more: of several that the same
-    restart took away, the first of the size of the session's disk is named, else the first."""
-    tgt = known(inventory.tgt)
-    if tgt is None or tgt.unanswered or any(target.iqn == session.target for target in tgt.targets):
-        return None
-    lost = lost_exports(inventory)
-    sizes = {device.size for device in known(inventory.block) or () if device.name in session.disks}
-    volume = next((chain for chain in lost if chain.lv is not None and chain.lv.size in sizes), lost[0] if lost else None)
-    return None if volume is None else Cause(code=LOST, subject=volume.subject)
 
 
 def secrets(look: Look) -> Result:
@@ -244,7 +215,7 @@ CHECKS: tuple[Check, ...] = (
         name="iscsi-sessions",
         title="iSCSI sessions are logged in",
         codes=(ISCSI_SESSION_FAILED,),
-        needs=("sessions", "block", "tgt", "processes", "units", "lio", "chains"),
+        needs=PARTS,
         run=sessions,
     ),
     Check(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from sctune.backends.choose import label
 from sctune.check import Check, Look, Result, Unexamined
+from sctune.components import Component, processes_of
 from sctune.findings import Finding, Subject
 from sctune.host.base import Source
 from sctune.inventory import FIRST, Inventory
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     from sctune.config.model import Config
     from sctune.findings import Code, Severity
-    from sctune.host.base import Host, Process
+    from sctune.host.base import Host
 
 SECOND_LOOK_AFTER = 0.5
 """Seconds between a missing link and the second look: longer than udev takes to make a link or a cloud to finish a step."""
@@ -38,7 +39,7 @@ NO_SECOND_LOOK_AFTER = 3.5
 SLOW_BUT_SOUND = 6.5
 """The same where everything answered: a slow host, whose second look takes as long as its first."""
 
-WAITING = (*FIRST, "stores", "backings", "kernel_log", "disk_health", "tgt_load", "tgt_defaults")
+WAITING = (*FIRST, "stores", "backings", "kernel_log", "disk_health", "tgt_load", "tgt_defaults", "guest_disks", "buckets")
 """Parts that wait on something outside. They get threads; all others only keep us busy, and would get in each other's way: a
 thread gives up the interpreter at each of thousands of short reads and gets it back when the others are done with it."""
 JOINED = frozenset({"lvm", "loops", "stores", "dm", "block", "tgt", "sessions", "processes", "cloud"})
@@ -278,24 +279,11 @@ def roles(inventory: Inventory) -> tuple[Role, ...]:
         return (Role(inventory.config.role),)
     found: list[Role] = []
     chains = known(inventory.chains)
-    processes = known(inventory.processes)
-    components = {_component(process) for process in processes.eucalyptus} if processes else set()
-    if (chains and any(chain.ours for chain in chains.chains)) or "cloud" in components:
+    if (chains and any(chain.ours for chain in chains.chains)) or processes_of(inventory, Component.CLOUD):
         found.append(Role.STORAGE_CONTROLLER)
-    if "nc" in components:
+    if processes_of(inventory, Component.NODE):
         found.append(Role.NODE_CONTROLLER)
     return tuple(found) or (Role.GENERIC,)
-
-
-def _component(process: Process) -> str:
-    """Which of Eucalyptus' components a process is: "cloud" (the JVM and what starts it), "nc" (a web server of its own
-    configuration), "" for another."""
-    # The kernel cuts names after 15 characters: eucalyptus-clou.
-    if process.name.startswith("eucalyptus-clou") or process.name == "java":
-        return "cloud"
-    if process.name == "eucalyptus-nc" or any(argument.endswith("httpd-nc.conf") for argument in process.argv):
-        return "nc"
-    return ""
 
 
 def backends(inventory: Inventory) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from sctune.host.base import Clock, Host, HostIdentity
     from sctune.model.block import BlockDevice
     from sctune.model.chain import Chains
-    from sctune.model.cloud import Cloud
+    from sctune.model.cloud import Cloud, CloudOptions
     from sctune.model.disk_health import DiskHealth
     from sctune.model.dm import DmDevice
     from sctune.model.guest import Guests
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from sctune.model.loop import LoopState
     from sctune.model.lvm import LvmArchive, LvmReport, LvmSettings
     from sctune.model.network import Network
-    from sctune.model.process import Processes
+    from sctune.model.process import GuestDisks, Processes
     from sctune.model.raid import MdArray
     from sctune.model.store import Mount, VolumeStore
     from sctune.model.sysctl import SysctlState
@@ -322,6 +322,20 @@ class Inventory:
         return probe(self.host)
 
     @Part
+    def disk_arrivals(self) -> Mapping[str, float] | Unavailable:
+        """When the disks of iSCSI sessions came, on the boot clock: by kernel name."""
+        from sctune.probes.disk_arrivals import probe
+
+        return probe(self.host, sessions=self.sessions, devices=self.devices)
+
+    @Part
+    def guest_disks(self) -> tuple[GuestDisks, ...] | Unavailable:
+        """Which devices guests have, where this host has iSCSI sessions."""
+        from sctune.probes.guest_disks import probe
+
+        return probe(self.host, processes=self.processes, sessions=self.sessions)
+
+    @Part
     def initiator_configuration(self) -> InitiatorConfiguration | Unavailable:
         """iscsid.conf."""
         from sctune.probes.iscsid_conf import probe_configuration
@@ -446,6 +460,20 @@ class Inventory:
         from sctune.probes.cloud import probe
 
         return probe(self.host, properties=self.config.properties)
+
+    @Part
+    def cloud_options(self) -> CloudOptions | Unavailable:
+        """What eucalyptus-cloud is started with."""
+        from sctune.probes.cloud_options import probe
+
+        return probe(self.host)
+
+    @Part
+    def buckets(self) -> int | Unavailable:
+        """How many of Walrus' buckets lie here, where it may run."""
+        from sctune.probes.walrus import probe
+
+        return probe(self.host, cloud=self.cloud, processes=self.processes)
 
     @Part
     def chains(self) -> Chains | Unavailable:

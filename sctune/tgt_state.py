@@ -13,6 +13,7 @@ from sctune.backends.choose import candidates
 from sctune.chain_state import Unexported, unexported
 from sctune.findings import Cause
 from sctune.loop_use import users
+from sctune.model.target import TgtState
 from sctune.records import dataclass
 from sctune.tgt_process import daemon_subject
 from sctune.unavailable import Reason, Unavailable, known
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from sctune.model.initiator import IscsiSession
     from sctune.model.loop import LoopDevice
     from sctune.model.system import Unit
-    from sctune.model.target import TgtState
 
 UNITS = ("tgt.service", "tgtd.service")
 """Debian's name and Red Hat's."""
@@ -191,21 +191,21 @@ def hanging(tgt: TgtState | Unavailable) -> tuple[Unavailable, ...]:
     return () if isinstance(tgt, Unavailable) else tuple(item for item in tgt.unanswered if item.reason is Reason.TIMEOUT)
 
 
+def serves_portal(tgt: TgtState, session: IscsiSession) -> bool:
+    """Whether one of the daemons that answer listens on a portal of the session."""
+    portals = {(portal.address, portal.port) for daemon in tgt.daemons for portal in daemon.portals}
+    wildcards = {port for address, port in portals if address in _WILDCARDS}
+    return any(
+        connection.persistent_port in wildcards or (connection.persistent_address, connection.persistent_port) in portals
+        for connection in session.connections
+    )
+
+
 def unserved_sessions(inventory: Inventory) -> tuple[IscsiSession, ...]:
     """Sessions of this host with itself that lost a portal which none of the daemons that answer listens on: one more daemon
     has served it."""
-    tgt = known(inventory.tgt)
-    portals = {(p.address, p.port) for daemon in (tgt.daemons if tgt else ()) for p in daemon.portals}
-    wildcards = {port for address, port in portals if address in _WILDCARDS}
-    return tuple(
-        session
-        for session in demand(inventory).sessions
-        if session.connections
-        and not any(
-            connection.persistent_port in wildcards or (connection.persistent_address, connection.persistent_port) in portals
-            for connection in session.connections
-        )
-    )
+    tgt = known(inventory.tgt) or TgtState(daemons=(), unanswered=(), stale=())
+    return tuple(session for session in demand(inventory).sessions if session.connections and not serves_portal(tgt, session))
 
 
 def starts_by_itself(inventory: Inventory) -> bool:

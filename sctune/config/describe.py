@@ -104,6 +104,7 @@ THRESHOLDS: dict[str, str] = {
     "file_settled_seconds": "a file written within this time may still be being made",
     "suspended_seconds": "an LV may be suspended for this long",
     "outage_survived_seconds": "a single path should survive this long",
+    "session_unused_seconds": "a node controller may keep a session that nothing uses for this long",
     "tgtadm_stuck_seconds": "a tgtadm older than this is stuck",
     "tgt_cpu": "of one core, tgtd's main thread",
     "lvm_slow_seconds": "LVM's report took this long: info, then a warning",
@@ -118,6 +119,7 @@ THRESHOLDS: dict[str, str] = {
     "io_pressure": "of a minute in which all work stood still for disks",
     "memory_pressure": "of a minute in which all work stood still for memory",
     "memory_available": "of all memory, with a tenth of the swap space in use",
+    "jvm_heap": "of all memory, the heap of eucalyptus-cloud on a storage controller",
     "quota_total": "of the quota of all volumes",
     "quota_snapshots": "of the quota of all snapshots",
 }

@@ -39,6 +39,7 @@ class Thresholds:
     file_settled_seconds: float = 600.0
     suspended_seconds: float = 10.0
     outage_survived_seconds: float = 30.0
+    session_unused_seconds: float = 600.0
     tgtadm_stuck_seconds: float = 10.0
     tgt_cpu: float = 0.85
     lvm_slow_seconds: Level = Level(warning=2.0, critical=10.0)
@@ -53,6 +54,7 @@ class Thresholds:
     io_pressure: Level = Level(warning=0.05, critical=0.20)
     memory_pressure: float = 0.05
     memory_available: float = 0.05
+    jvm_heap: float = 0.50
     quota_total: float = 0.90
     quota_snapshots: float = 0.90
 

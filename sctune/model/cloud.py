@@ -25,3 +25,18 @@ class Cloud:
     properties_unavailable: Unavailable | None = None
     installed: bool = False
     properties_source: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JvmHeap:
+    """The largest heap a JVM may have, in bytes, and the argument that says so (`-Xmx4g`)."""
+
+    size: int
+    word: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloudOptions:
+    """What matters of CLOUD_OPTS. `heap` is None where it sets none."""
+
+    heap: JvmHeap | None

@@ -9,6 +9,7 @@ from sctune.records import dataclass
 
 if TYPE_CHECKING:
     from sctune.host.base import Process
+    from sctune.unavailable import Unavailable
 
 
 class CopyTool(StrEnum):
@@ -32,9 +33,9 @@ class Copy:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Processes:
     """tgtd, iscsid and tuned daemons (main processes, no threads), cloud components, copies, tgtadm calls in flight, and the QEMU
-    processes of guests. `tuners` are daemons beside tuned that change the kernel's settings by themselves. `contained`: the table
-    is that of a container with a process namespace of its own, in which the host's daemons are not seen; that one is not there
-    proves nothing then."""
+    processes of guests. `databases` are the PostgreSQL servers of a Cloud Controller. `tuners` are daemons beside tuned that
+    change the kernel's settings by themselves. `contained`: the table is that of a container with a process namespace of its own,
+    in which the host's daemons are not seen; that one is not there proves nothing then."""
 
     tgtd: tuple[Process, ...]
     iscsid: tuple[Process, ...]
@@ -45,4 +46,17 @@ class Processes:
     lvm: tuple[Process, ...]
     tuners: tuple[Process, ...] = ()
     guests: tuple[Process, ...] = ()
+    databases: tuple[Process, ...] = ()
     contained: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuestDisks:
+    """What a guest's QEMU has of the host's devices. `named` are the paths below /dev in its arguments, `disks` the names of the
+    devices they lead to (sdb, dm-3). `opened` are names of what it has open below /dev: that alone knows disks which were
+    attached while it ran."""
+
+    process: Process
+    named: tuple[str, ...]
+    disks: tuple[str, ...]
+    opened: tuple[str, ...] | Unavailable

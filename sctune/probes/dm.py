@@ -31,7 +31,7 @@ def probe(host: Host) -> tuple[DmDevice, ...] | Unavailable:
             return Unavailable(reason=Reason.ABSENT, what="device-mapper", detail="the kernel has no device-mapper loaded")
         return ()
     table, status = _report(host, DmQuery.TABLE), _report(host, DmQuery.STATUS)
-    suspend_free = _never_slept(host)
+    suspend_free = never_slept(host)
     major = next((found for number in numbers if (found := _major(host, number)) is not None), None)
     devices = []
     for number in numbers:
@@ -46,7 +46,7 @@ def _report(host: Host, query: DmQuery) -> dict[str, tuple[ReportLine, ...]] | U
     return text if isinstance(text, Unavailable) else parse_report(text)
 
 
-def _never_slept(host: Host) -> bool:
+def never_slept(host: Host) -> bool:
     """Whether the host never slept since it was booted. udev counts CLOCK_MONOTONIC, which stands still in sleep, and
     processes are counted on the boot clock, which does not: after a sleep the two cannot be compared."""
     text = host.read("/sys/power/suspend_stats/success")

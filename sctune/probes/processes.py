@@ -21,6 +21,7 @@ _FIRST_NAMESPACE = "pid:[4026531836]"
 """The namespace that a kernel starts with has a fixed number (Linux, include/linux/proc_ns.h: PROC_PID_INIT_INO)."""
 _GUESTS = ("qemu-system-", "qemu-kvm", "qemu-dm")
 """QEMU as Debian (cut to qemu-system-x86), Red Hat and Xen name it; `kvm` is Debian's other name."""
+_CLOUD_DATABASE = "/var/lib/eucalyptus/db/"
 _NAME_LENGTH = 15  # the kernel's TASK_COMM_LEN without its NUL
 _LVM_KINDS = ("pv", "vg", "lv")
 _LVM_BASICS = ("s", "scan", "display", "create", "change", "remove", "rename", "resize", "extend", "reduce", "convert", "move")
@@ -86,6 +87,7 @@ def select(table: Iterable[Process], *, iscsid_pid: int | None = None) -> Proces
         lvm=tuple(process for process in alive if _is_lvm(process.name)),
         tuners=tuple(process for process in alive if process.name in _TUNERS),
         guests=tuple(process for process in alive if process.name.startswith(_GUESTS) or process.name == "kvm"),
+        databases=tuple(process for process in alive if _is_cloud_database(process)),
     )
 
 
@@ -125,6 +127,14 @@ def _is_eucalyptus(process: Process) -> bool:
     if name == "java":
         return any(argument.startswith("-Deuca.") or argument.startswith("com.eucalyptus.") for argument in process.argv)
     return bool(process.argv) and os.path.basename(process.argv[0])[:_NAME_LENGTH] == "eucalyptus-clou"
+
+
+def _is_cloud_database(process: Process) -> bool:
+    """The PostgreSQL server that the Cloud Controller starts: `postgres -D /var/lib/eucalyptus/db/data …` (eucalyptus,
+    clc/modules/postgresql/conf/scripts/setup_db.groovy). Its workers have titles of their own instead of these arguments."""
+    if process.name not in ("postgres", "postmaster"):
+        return False
+    return any(normalise(argument.removeprefix("-D")).startswith(_CLOUD_DATABASE) for argument in process.argv[1:])
 
 
 def copy_of(process: Process) -> Copy | None:

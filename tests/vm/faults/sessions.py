@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
+from tests.vm.hosts import overlay
 from tests.vm.hosts.initiator import INITIATOR, PORTAL
 
-from .base import Expected, VolumeFault
+from .base import Expected, HostFault, VolumeFault
 from .targets import SHOW, rest
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tests.vm.hosts.overlay import Volume
 
 REPLACEMENT = "node.session.timeo.replacement_timeout"
@@ -56,6 +60,54 @@ def _failed(volume: Volume) -> Expected:
     return Expected(code="ISCSI_SESSION_FAILED", severity="critical", subject=identity(volume))
 
 
+def _left(volume: Volume) -> Expected:
+    return Expected(code="ISCSI_SESSION_LEFTOVER", severity="warning", subject=identity(volume))
+
+
+def _disk(volume: Volume) -> str:
+    """A shell word that becomes the name of the disk of the volume's session."""
+    return f"$(basename {_folder(volume)}/device/target*/*/block/*)"
+
+
+def _program(name: str, *lines: str) -> list[str]:
+    """A program of this name, which the kernel shows under its first 15 characters, and which sleeps."""
+    return [
+        f"cat > /usr/local/bin/{name} <<'END'",
+        "#!/bin/sh",
+        *lines,
+        "sleep 100000",
+        "END",
+        f"chmod +x /usr/local/bin/{name}",
+    ]
+
+
+def _node(volumes: Sequence[Volume]) -> list[str]:
+    """A Node Controller and its guests, as processes look: one guest has a disk since it was started, one had another attached
+    later, which its arguments do not know. Of the third volume, nobody has the disk."""
+    started, attached, _ = volumes
+    by_path = f"/dev/disk/by-path/ip-{PORTAL}-iscsi-{started.iqn}-lun-1"
+    node = json.dumps({"driver": "host_device", "filename": by_path, "node-name": "libvirt-1-storage"})
+    return [
+        *overlay.start(),
+        *overlay.create(volumes),
+        *overlay.attach(volumes),
+        *_program("httpd"),
+        *_program("qemu-system-x86_64", 'exec 9<"$OPENED"'),
+        "httpd -f /run/eucalyptus/httpd-nc.conf -D FOREGROUND >/dev/null 2>&1 &",
+        f"test -b {by_path}",
+        f"OPENED=/dev/null qemu-system-x86_64 -blockdev '{node}' >/dev/null 2>&1 &",
+        f"OPENED=/dev/{_disk(attached)} qemu-system-x86_64 -name i-0a1b2c3d >/dev/null 2>&1 &",
+        f"until ls -l /proc/[0-9]*/fd/9 2>/dev/null | grep -q /dev/{_disk(attached)}$; do sleep 0.1; done",
+        "mkdir -p /etc/sctune",
+        "printf 'thresholds:\\n  session_unused_seconds: 1\\n' > /etc/sctune/unused.yaml",
+        "sleep 2",
+    ]
+
+
+def _shared(_volumes: Sequence[Volume]) -> Expected:
+    return Expected(code="TOPOLOGY_SC_SHARED", severity="warning", subject="host")
+
+
 def _drift(subject: str) -> Expected:
     return Expected(code="ISCSI_TIMEOUT_DRIFT", severity="warning", subject=subject)
 
@@ -64,7 +116,7 @@ FAULTS = (
     VolumeFault(
         name="target-removed-under-session",
         breaks=lambda volume: _removed(volume, "FAILED"),
-        expects=lambda volume: (_failed(volume),),
+        expects=lambda volume: (_failed(volume), _left(volume)),
         facts=lambda volume: [
             f"! {SHOW} | grep -q {volume.iqn}$",
             f"iscsiadm -m session | grep -q '{volume.iqn} '",
@@ -76,7 +128,7 @@ FAULTS = (
         name="session-given-up",
         # The replacement timeout is over: I/O is held back no longer and fails.
         breaks=lambda volume: [_live(volume, 1), *_removed(volume, "FREE")],
-        expects=lambda volume: (_failed(volume), _drift(identity(volume))),
+        expects=lambda volume: (_failed(volume), _left(volume), _drift(identity(volume))),
         facts=lambda volume: [f"{_disk_states(volume)} | grep -qx transport-offline"],
         late=True,
     ),
@@ -119,6 +171,22 @@ FAULTS = (
         expects=lambda volume: (Expected(code="ISCSI_SECRETS_EXPOSED", severity="warning", subject=_record(volume)),),
         facts=lambda volume: [
             f"setpriv --reuid nobody --regid nogroup --clear-groups grep -q '^node.session.auth.password = ' {_record(volume)}"
+        ],
+    ),
+)
+
+HOST_FAULTS = (
+    HostFault(
+        name="session-left-on-node",
+        volumes=3,
+        build=_node,
+        breaks=lambda _volumes: [],
+        options="--config /etc/sctune/unused.yaml",
+        # The machine serves the volumes itself, so that it is no machine of their own.
+        expects=lambda volumes: (_left(volumes[2]), _shared(volumes)),
+        facts=lambda _volumes: [
+            "test $(ps -o comm= -C qemu-system-x86 | wc -l) = 2",
+            "! grep -qvx LOGGED_IN /sys/class/iscsi_session/*/state",
         ],
     ),
 )
