@@ -24,6 +24,7 @@ from sctune.initiator import (
     update_commands,
     words,
 )
+from sctune.multipath import FAST_IO_FAIL, Override, override
 from sctune.unavailable import Unavailable
 
 if TYPE_CHECKING:
@@ -44,8 +45,8 @@ DRIFT = Code(
     "will quietly undo what was set by hand.",
     thresholds="Replacement timeout, NOP-Out interval or NOP-Out timeout differ; settings that are not written count with "
     "open-iscsi's defaults (120, 5, 5 s), a half-off NOP-Out pair with what iscsid makes of it. The replacement timeout of a "
-    "session under multipath is multipathd's (fast_io_fail_tmo) and is not compared. A session is compared with its record, a "
-    "record with iscsid.conf.",
+    "session under multipath is multipathd's (fast_io_fail_tmo of multipath.conf, 5 s where nothing is written): it differs only "
+    "where it is neither that nor the record's. A session is compared with its record, a record with iscsid.conf.",
     see=(
         "grep timeo /etc/iscsi/iscsid.conf",
         "grep -r timeo /etc/iscsi/nodes /var/lib/iscsi/nodes",
@@ -54,6 +55,27 @@ DRIFT = Code(
     remedy="Decide which value is meant and write it in all three places.",
     risk=Risk.SAFE,
     source="open-iscsi README sections 7 and 8; open-iscsi usr/idbm.c, usr/initiator_common.c",
+)
+
+OVERRIDDEN = Code(
+    code="ISCSI_TIMEOUT_OVERRIDDEN",
+    severities=(Severity.INFO,),
+    title="multipathd sets the replacement timeout, not open-iscsi's files",
+    meaning="These sessions lead to disks under multipath. multipathd writes its fast_io_fail_tmo into their recovery_tmo when it "
+    "makes or changes a map, and the kernel then takes no other value from iscsid until logout. What iscsid.conf and the node "
+    "record say is not in force.",
+    why="Whoever wants another value changes iscsid.conf in vain. It is as it should be: under multipath a dead path is given up "
+    "early, and no_path_retry decides how long I/O waits when none is left.",
+    thresholds="The session's replacement timeout is what multipath.conf gives it (overrides, device blocks, multipath-tools' own "
+    "table, defaults, else 5 s), and its record says another.",
+    see=(
+        "grep . /sys/class/iscsi_session/session*/recovery_tmo",
+        "multipathd show config local | grep fast_io_fail_tmo",
+    ),
+    remedy="Nothing is wrong. For another value set fast_io_fail_tmo in multipath.conf, then multipathd reconfigure.",
+    risk=Risk.SAFE,
+    source="multipath-tools since 0.5.0, libmultipath/discovery.c (sysfs_set_session_tmo); Linux "
+    "drivers/scsi/scsi_transport_iscsi.c (recovery_tmo_sysfs_override); seen with multipath-tools 0.9.4",
 )
 
 IGNORED = Code(
@@ -81,6 +103,8 @@ def drift(look: Look) -> Result:
     findings: list[Finding] = []
     examined = 0
     paths = Paths(look.inventory.block, look.inventory.dm)
+    overridden: list[tuple[IscsiSession, Outage, NodeRecord, Override]] = []
+    unknown: dict[Unexamined, None] = {}
     if not isinstance(sessions, Unavailable) and not isinstance(records, Unavailable):
         for session in sessions:
             found = records_of(session, records)
@@ -90,29 +114,76 @@ def drift(look: Look) -> Result:
                 continue
             examined += 1
             maps = paths.multipath(session)
+            given: Override | Unavailable | None = None
             if isinstance(maps, Unavailable):
                 unexamined.append(Unexamined(what=f"paths to {session.target}", reason=maps.reason, detail=str(maps)))
-            findings.extend(_session(session, outage, found, by_multipath=maps != ()))
+                given = maps
+            elif maps and all(effective(record.timeouts).replacement != outage.replacement for record in found):
+                multipath = look.inventory.multipath
+                given = multipath if isinstance(multipath, Unavailable) else override(multipath, maps[0].disk, maps[0].wwid)
+                if isinstance(given, Unavailable):
+                    unknown[Unexamined.of(given)] = None
+                elif outage.replacement in given.values:
+                    overridden.append((session, outage, found[0], given))
+            findings.extend(_session(session, outage, found, given))
     if not isinstance(configuration, Unavailable):
         examined += 1
         findings.extend(_ignored(configuration))
         if not isinstance(records, Unavailable):
             examined += len(records)
             findings.extend(_records(configuration, records))
-    return Result(examined=examined, findings=tuple(findings), unexamined=tuple(unexamined))
+    findings.extend(_overridden(overridden))
+    return Result(examined=examined, findings=tuple(findings), unexamined=(*unexamined, *unknown))
 
 
-def _session(session: IscsiSession, outage: Outage, records: tuple[NodeRecord, ...], *, by_multipath: bool) -> Iterator[Finding]:
-    """One finding a session. With records in both places only one is the database in use: agreeing with one is enough."""
-    differing = [(record, _difference(effective(record.timeouts), outage, by_multipath)) for record in records]
+def _overridden(sessions: list[tuple[IscsiSession, Outage, NodeRecord, Override]]) -> Iterator[Finding]:
+    """One finding a host."""
+    if not sessions:
+        return
+    runs, says = (
+        " or ".join(dict.fromkeys(words(seconds) for seconds in values))
+        for values in (
+            (outage.replacement for _, outage, _, _ in sessions),
+            (effective(record.timeouts).replacement for _, _, record, _ in sessions),
+        )
+    )
+    places = tuple(dict.fromkeys(given.place for _, _, _, given in sessions))
+    one = len(sessions) == 1
+    yield OVERRIDDEN.found(
+        Subject(kind=SubjectKind.SETTING, id=FAST_IO_FAIL),
+        f"{count(len(sessions), 'session')} under multipath {'runs' if one else 'run'} with the replacement timeout that "
+        f"multipathd sets, {runs}; {'its record says' if one else 'their records say'} {says}",
+        evidence(
+            session_replacement_timeout=runs,
+            record_replacement_timeout=says,
+            fast_io_fail_tmo_from=some(places),
+            sessions=some([session.identity for session, _, _, _ in sessions]),
+            source=f"/sys/class/iscsi_session/session{sessions[0][0].number}, {places[0]}",
+        ),
+    )
+
+
+def _session(
+    session: IscsiSession,
+    outage: Outage,
+    records: tuple[NodeRecord, ...],
+    given: Override | Unavailable | None,
+) -> Iterator[Finding]:
+    """One finding a session. With records in both places only one is the database in use: agreeing with one is enough. `given` is
+    what multipathd would set where that matters."""
+    right = isinstance(given, Unavailable) or (given is not None and outage.replacement in given.values)
+    differing = [(record, _difference(effective(record.timeouts), outage, right)) for record in records]
     if any(not difference for _, difference in differing):
         return
     record, difference = differing[0]
     only_replacement = [name for name, _, _ in difference] == [REPLACEMENT]
     if only_replacement:
-        wanted = difference[0][1]
+        wanted, how = difference[0][1], "The command gives the session what its record says."
+        if isinstance(given, Override) and given.seconds is not None:
+            wanted = given.seconds
+            how = "multipathd would set fast_io_fail_tmo at its next look at the map (multipathd reconfigure); so does the command."
         commands = [f"echo {wanted if wanted >= 0 else 'off'} > /sys/class/iscsi_session/session{session.number}/recovery_tmo"]
-        how = "The command gives the session what its record says. It holds until logout, also against a restart of iscsid."
+        how += " It holds until logout, also against a restart of iscsid."
         if session.state != "LOGGED_IN":
             how += " The kernel takes it (no EBUSY) once the session is logged in again."
     else:
@@ -124,10 +195,12 @@ def _session(session: IscsiSession, outage: Outage, records: tuple[NodeRecord, .
     yield DRIFT.found(
         session_subject(session),
         f"session with {session.target} runs with "
-        + ", ".join(f"{_short(name)} {words(now)}, its record says {words(value)}" for name, value, now in difference),
+        + ", ".join(f"{_short(name)} {words(now)}, its record says {words(value)}" for name, value, now in difference)
+        + (f", multipath {words(given.seconds)} ({given.place})" if isinstance(given, Override) and given.seconds else ""),
         evidence(
             **{f"record_{_short(name)}": value for name, value, _ in difference},
             **{f"session_{_short(name)}": value for name, _, value in difference},
+            **({"fast_io_fail_tmo": given.seconds, "fast_io_fail_tmo_from": given.place} if isinstance(given, Override) else {}),
             record=record.path,
             source=f"/sys/class/iscsi_session/session{session.number}, {record.path}",
         ),
@@ -204,8 +277,8 @@ CHECKS: tuple[Check, ...] = (
     Check(
         name="iscsi-drift",
         title="iSCSI timeouts are the same in file, record and session",
-        codes=(DRIFT, IGNORED),
-        needs=("sessions", "node_records", "initiator_configuration", "block", "dm"),
+        codes=(DRIFT, OVERRIDDEN, IGNORED),
+        needs=("sessions", "node_records", "initiator_configuration", "block", "dm", "multipath"),
         run=drift,
     ),
 )

@@ -6,6 +6,7 @@ from shlex import quote
 from typing import TYPE_CHECKING
 
 from sctune.findings import Subject, SubjectKind
+from sctune.model.dm import MultipathStatus
 from sctune.records import dataclass
 from sctune.unavailable import Reason, Unavailable, need
 
@@ -151,6 +152,21 @@ def count(number: int, thing: str) -> str:
     return f"1 {thing}" if number == 1 else f"{number} {thing}s"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MapOver:
+    """A multipath map over a disk of a session: its name, WWID and kernel name, and how many paths it has now, of which `active`
+    are in use. `queues`: whether the kernel lets I/O wait where no path is left. `active` and `queues` are None where the kernel's
+    table was not to be had (an ordinary user)."""
+
+    name: str
+    wwid: str
+    kernel_name: str
+    disk: str
+    paths: int
+    active: int | None
+    queues: bool | None
+
+
 class Paths:
     """Which disks lie under multipath: a holder in device-mapper whose uuid begins with "mpath-" (multipath-tools,
     libmultipath/devmapper.h UUID_PREFIX)."""
@@ -166,11 +182,11 @@ class Paths:
         """Whether this host has a multipath map at all."""
         return any(device.uuid.startswith("mpath-") for device in self._maps.values())
 
-    def multipath(self, session: IscsiSession) -> tuple[str, ...] | Unavailable:
-        """Names of the multipath maps over a session's disks, () on a single path; Unavailable where that cannot be told."""
+    def multipath(self, session: IscsiSession) -> tuple[MapOver, ...] | Unavailable:
+        """The multipath maps over a session's disks, () where there is none; Unavailable where that cannot be told."""
         if isinstance(self.block, Unavailable):
             return self.block
-        names: dict[str, None] = {}
+        maps: dict[str, MapOver] = {}
         for disk in session.disks:
             device = self._disks.get(disk)
             for holder in () if device is None else device.holders:
@@ -178,7 +194,22 @@ class Paths:
                     continue
                 map_ = self._maps.get(holder)
                 if map_ is not None and map_.uuid.startswith("mpath-"):
-                    names[map_.name] = None
+                    maps.setdefault(map_.name, self._map(map_, disk))
                 elif map_ is None and isinstance(self.dm, Unavailable) and self.dm.reason is not Reason.ABSENT:
                     return self.dm
-        return tuple(names)
+        return tuple(maps.values())
+
+    def _map(self, device: DmDevice, disk: str) -> MapOver:
+        targets = () if isinstance(device.targets, Unavailable) else device.targets
+        told = [target.status for target in targets if isinstance(target.status, MultipathStatus)]
+        every = [path for status in told for path in status.paths]
+        below = self._disks.get(device.kernel_name)
+        return MapOver(
+            name=device.name,
+            wwid=device.uuid.removeprefix("mpath-"),
+            kernel_name=device.kernel_name,
+            disk=disk,
+            paths=len(every) if told else len(below.slaves) if below is not None else 1,
+            active=sum(path.active for path in every) if told else None,
+            queues=any(status.queues for status in told) if told else None,
+        )

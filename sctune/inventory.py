@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from sctune.model.lio import LioPortal
     from sctune.model.loop import LoopState
     from sctune.model.lvm import LvmArchive, LvmReport, LvmSettings
+    from sctune.model.multipath import Multipath
     from sctune.model.network import Network
     from sctune.model.process import GuestDisks, Processes
     from sctune.model.raid import MdArray
@@ -348,6 +349,13 @@ class Inventory:
         from sctune.probes.iscsid_conf import probe_records
 
         return probe_records(self.host)
+
+    @Part
+    def multipath(self) -> Multipath | Unavailable:
+        """multipath.conf, where a disk is under multipath."""
+        from sctune.probes.multipath import probe
+
+        return probe(self.host, dm=self.dm, block=self.devices)
 
     @Part
     def kernel_log(self) -> KernelLog | Unavailable:

@@ -43,6 +43,7 @@ NAMES = {
     "loop0": "loop*",
     "loop1": "loop*",
     "dm-0": "dm-*",
+    "dm-1": "dm-*",
     "md0": "md*",
     "nvme0n1": "nvme*",
     "sda": "sd*",
@@ -71,8 +72,9 @@ NAMES = {
 """What each of its names stands for, as a whole part of a path: a pattern of the shell with one star; @TGTD@ for pids of tgtd."""
 
 FOLDERS: dict[str, tuple[str, ...]] = {
-    "/sys/block": ("dm-0", "loop0", "loop1", "md0", "nvme0n1", "sda", "sr0", "vda", "zram0"),
+    "/sys/block": ("dm-0", "dm-1", "loop0", "loop1", "md0", "nvme0n1", "sda", "sr0", "vda", "zram0"),
     "/sys/block/dm-0/slaves": ("loop0",),
+    "/sys/block/dm-1/slaves": ("sda",),
     "/sys/block/md0/slaves": ("sda1",),
     "/sys/block/md0/md": ("dev-sda1",),
     "/sys/class/iscsi_session": ("session1",),
@@ -128,6 +130,7 @@ GUEST = f"<domain><name>sample</name><devices><disk type='block'><source dev='{L
 _STALLS = "".join(f"{kind} avg10=0.00 avg60=0.00 avg300=0.00 total=0\n" for kind in ("some", "full"))
 FILES = {
     "/sys/block/dm-0/dev": "253:0\n",
+    "/sys/block/dm-1/dev": "253:1\n",
     "/sys/block/md0/dev": "9:0\n",
     "/sys/block/nvme0n1/dev": "259:0\n",
     "/sys/block/sda/dev": "8:0\n",
@@ -137,6 +140,12 @@ FILES = {
     "/sys/block/dm-0/dm/name": "sample-lv\n",
     "/sys/block/dm-0/dm/uuid": "LVM-" + "0" * 64 + "\n",
     "/sys/block/dm-0/dm/suspended": "0\n",
+    # multipath.conf is read where there is a map, multipath-tools asked where a disk under it may be in its own table.
+    "/sys/block/dm-1/dm/name": "mpatha\n",
+    "/sys/block/dm-1/dm/uuid": "mpath-360\n",
+    "/sys/block/dm-1/dm/suspended": "0\n",
+    "/etc/multipath.conf": "",
+    "/etc/multipath/conf.d/sample0.conf": "",
     "/sys/block/loop0/loop/backing_file": f"{STORE}/vol-1\n",
     "/sys/block/sda/device/state": "running\n",
     "/sys/class/iscsi_session/session1/state": "LOGGED_IN\n",

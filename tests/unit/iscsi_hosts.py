@@ -13,7 +13,7 @@ from sctune.findings import Subject, SubjectKind
 from sctune.host.base import FileKind, FileStat, Process
 from sctune.inventory import Inventory
 from sctune.model.block import BlockDevice, BlockKind
-from sctune.model.dm import DmDevice
+from sctune.model.dm import DmDevice, DmTarget, MultipathPath, MultipathStatus
 from sctune.model.initiator import (
     InitiatorConfiguration,
     InitiatorTimeouts,
@@ -21,8 +21,10 @@ from sctune.model.initiator import (
     IscsiSession,
     NodeRecord,
 )
+from sctune.model.multipath import Multipath, MultipathConfiguration, ScsiIdentity
 from sctune.model.process import Processes
 from sctune.model.system import Unit
+from sctune.probes.multipath_conf import parse as parse_multipath
 from sctune.unavailable import Reason, Unavailable
 from tests.fakes import FakeHost
 
@@ -157,8 +159,32 @@ def disk(name: str = "sda", *holders: str, state: str = "running") -> BlockDevic
     )
 
 
-def dm_device(kernel_name: str, uuid: str, name: str = "mpatha") -> DmDevice:
-    return DmDevice(name=name, kernel_name=kernel_name, uuid=uuid, device=(253, 0), size=1 << 30, suspended=False, targets=())
+def dm_device(kernel_name: str, uuid: str, name: str = "mpatha", *, targets: tuple[DmTarget, ...] = ()) -> DmDevice:
+    return DmDevice(name=name, kernel_name=kernel_name, uuid=uuid, device=(253, 0), size=1 << 30, suspended=False, targets=targets)
+
+
+def of_paths(active: int, failed: int = 0, *, queues: bool = False) -> tuple[DmTarget, ...]:
+    """The target of a multipath map."""
+    paths = tuple(MultipathPath(device=(8, 16 * n), active=n < active, failures=0) for n in range(active + failed))
+    status = MultipathStatus(paths=paths, queues=queues)
+    return (DmTarget(start=0, length=1 << 30, kind="multipath", status=status),)
+
+
+def multipath_of(*texts: str, vendor: str = "IET", builtin: Any = None) -> Multipath:
+    """The configuration of a host with one disk, sda: a reading for each text."""
+    readings = tuple(
+        MultipathConfiguration(files=("/etc/multipath.conf",), sections=parse_multipath(text, "/etc/multipath.conf"))
+        for text in texts or ("",)
+    )
+    identity = ScsiIdentity(disk="sda", vendor=vendor, product="VIRTUAL-DISK", revision="0001")
+    empty = MultipathConfiguration(files=(), sections=())
+    return Multipath(readings=readings, builtin=empty if builtin is None else builtin, identities=(identity,))
+
+
+def under(paths: int = 2, text: str = "", *, queues: bool = True, **changes: Any) -> dict[str, Any]:
+    """The parts of a host whose sda is under mpatha, which has so many working paths."""
+    device = dm_device("dm-3", "mpath-36001", targets=of_paths(paths, queues=queues))
+    return {"block": (disk("sda", "dm-3"),), "dm": (device,), "multipath": multipath_of(text), **changes}
 
 
 NO_PROCESSES = Processes(tgtd=(), iscsid=(), tuned=(), eucalyptus=(), copies=(), tgtadm=(), lvm=())
@@ -201,4 +227,4 @@ def judge(check: str = "iscsi-timeouts", config: Config | None = None, **parts: 
     return run(CHECKS[check], config, **(given | parts))
 
 
-MULTIPATH: dict[str, Any] = {"block": (disk("sda", "dm-3"),), "dm": (dm_device("dm-3", "mpath-36001"),)}
+MULTIPATH: dict[str, Any] = under()

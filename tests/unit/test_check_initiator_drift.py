@@ -20,6 +20,7 @@ from tests.unit.iscsi_hosts import (
     setting,
     timeouts,
     unavailable,
+    under,
 )
 
 # ISCSI_TIMEOUT_DRIFT, ISCSI_SETTING_IGNORED
@@ -50,11 +51,48 @@ def test_for_ever_is_for_ever() -> None:
     assert finding.remedy.commands == ("echo off > /sys/class/iscsi_session/session1/recovery_tmo",)
 
 
+OVERRIDDEN = ("ISCSI_TIMEOUT_OVERRIDDEN", setting("fast_io_fail_tmo"))
+
+
 def test_multipathd_sets_the_replacement_timeout_itself() -> None:
     parts: dict[str, Any] = {"node_records": (record(),), **MULTIPATH}
-    assert found(judge("iscsi-drift", sessions=(session(recovery_timeout=5),), **parts)) == []
+    (finding,) = judge("iscsi-drift", sessions=(session(recovery_timeout=5),), **parts).findings
+    assert finding.identity == OVERRIDDEN
+    assert finding.severity is Severity.INFO
+    facts = dict(finding.evidence)
+    assert (facts["session_replacement_timeout"], facts["record_replacement_timeout"]) == ("5 s", "120 s")
+    assert facts["fast_io_fail_tmo_from"] == ("multipath-tools' default",)
     one = session(connection(noop_interval=9), recovery_timeout=5)
-    assert found(judge("iscsi-drift", sessions=(one,), **parts)) == [("ISCSI_TIMEOUT_DRIFT", SESSION)]
+    assert set(found(judge("iscsi-drift", sessions=(one,), **parts))) == {("ISCSI_TIMEOUT_DRIFT", SESSION), OVERRIDDEN}
+
+
+def test_a_session_that_multipathd_has_not_set_yet_has_what_its_record_says() -> None:
+    assert found(judge("iscsi-drift", sessions=(session(),), node_records=(record(),), **MULTIPATH)) == []
+
+
+def test_a_session_that_is_neither_as_its_record_nor_as_multipath_says() -> None:
+    parts: dict[str, Any] = {"node_records": (record(),), **under(text="overrides {\n fast_io_fail_tmo 7\n}\n")}
+    (finding,) = judge("iscsi-drift", sessions=(session(recovery_timeout=60),), **parts).findings
+    assert finding.identity == ("ISCSI_TIMEOUT_DRIFT", SESSION)
+    assert "its record says 120 s, multipath 7 s (/etc/multipath.conf:2)" in finding.summary
+    assert finding.remedy.commands == ("echo 7 > /sys/class/iscsi_session/session1/recovery_tmo",)
+    (quiet,) = judge("iscsi-drift", sessions=(session(recovery_timeout=7),), **parts).findings
+    assert quiet.identity == OVERRIDDEN
+
+
+def test_where_multipathd_leaves_the_session_alone_the_record_counts() -> None:
+    parts: dict[str, Any] = {"node_records": (record(),), **under(text="defaults {\n fast_io_fail_tmo off\n}\n")}
+    (finding,) = judge("iscsi-drift", sessions=(session(recovery_timeout=5),), **parts).findings
+    assert finding.identity == ("ISCSI_TIMEOUT_DRIFT", SESSION)
+    assert finding.remedy.commands == ("echo 120 > /sys/class/iscsi_session/session1/recovery_tmo",)
+
+
+def test_an_unread_multipath_conf_is_unknown_where_it_matters() -> None:
+    parts: dict[str, Any] = {"node_records": (record(),), **under(multipath=unavailable(Reason.DENIED, "/etc/multipath.conf"))}
+    result = judge("iscsi-drift", sessions=(session(recovery_timeout=60), session(recovery_timeout=60, number=2)), **parts)
+    assert found(result) == []
+    assert [item.what for item in result.unexamined] == ["/etc/multipath.conf"]
+    assert judge("iscsi-drift", sessions=(session(),), **parts).unexamined == ()
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from sctune.config.model import Config
-from sctune.findings import Severity
+from sctune.findings import Severity, Subject, SubjectKind
 from sctune.unavailable import Reason
 from tests.unit.iscsi_hosts import (
     INTERVAL,
@@ -20,11 +21,14 @@ from tests.unit.iscsi_hosts import (
     dm_device,
     found,
     judge,
+    multipath_of,
+    of_paths,
     record,
     session,
     setting,
     timeouts,
     unavailable,
+    under,
     unit,
 )
 
@@ -104,6 +108,85 @@ def test_a_path_of_a_multipath_map(interval: int, timeout: int, recovery: int, l
         assert finding.severity is Severity.INFO
         assert dict(finding.evidence)["maps"] == ("mpatha",)
         assert finding.remedy.commands
+
+
+def test_a_map_of_one_path_has_no_other_to_try() -> None:
+    assert found(judge(sessions=(session(),), **under(1))) == []
+    assert found(judge(sessions=(session(),), **under(2))) == [("ISCSI_TIMEOUTS_LAX", SESSION)]
+
+
+def test_what_multipathd_sets_is_changed_in_multipath_conf() -> None:
+    parts = under(text="devices {\n device {\n vendor IET\n product .*\n fast_io_fail_tmo 120\n }\n}\n")
+    (finding,) = judge(sessions=(session(),), **parts).findings
+    assert "lower fast_io_fail_tmo (/etc/multipath.conf:5)" in finding.remedy.text
+    assert finding.remedy.commands == ()
+    assert (dict(finding.evidence)["fast_io_fail_tmo"], dict(finding.evidence)["paths"]) == (120, 2)
+
+
+# ISCSI_TIMEOUTS_AGGRESSIVE under multipath
+
+MAP = Subject(kind=SubjectKind.DISK, id="36001")
+
+
+@pytest.mark.parametrize(
+    ("paths", "queues", "text", "survived"),
+    [
+        (2, False, "", 15.0),
+        (1, False, "", 15.0),
+        (2, True, "", None),
+        (2, True, "no_path_retry queue", None),
+        (2, True, "no_path_retry 2", 25.0),
+        (2, True, "no_path_retry 3", None),
+        (2, True, "no_path_retry 3\n polling_interval 2", 21.0),
+        (2, True, 'features "1 queue_if_no_path"', None),
+        # What the kernel was told counts while a path works.
+        (2, False, "no_path_retry queue", 15.0),
+    ],
+)
+def test_all_paths_lost_at_once(paths: int, queues: bool, text: str, survived: float | None) -> None:
+    parts = under(paths, f"defaults {{\n {text}\n}}\n", queues=queues)
+    result = judge(sessions=(session(recovery_timeout=5),), **parts)
+    subject = MAP if paths > 1 else SESSION
+    assert found(result) == ([] if survived is None else [("ISCSI_TIMEOUTS_AGGRESSIVE", subject)])
+    for finding in result.findings:
+        assert finding.severity is Severity.INFO
+        facts = dict(finding.evidence)
+        assert (facts["outage_survived_seconds"], facts["paths"]) == (survived, paths)
+
+
+def test_the_last_path_is_that_of_the_session_that_holds_out_longest() -> None:
+    device = dm_device("dm-3", "mpath-36001", targets=of_paths(2))
+    disks = (disk("sda", "dm-3"), disk("sdb", "dm-3"))
+    sessions = (session(recovery_timeout=5), session(recovery_timeout=15, number=2, disks=("sdb",)))
+    (finding,) = judge(sessions=sessions, block=disks, dm=(device,), multipath=multipath_of()).findings
+    assert dict(finding.evidence)["last_path_given_up_after_seconds"] == 25.0
+
+
+def test_without_a_path_the_kernel_no_longer_tells() -> None:
+    device = dm_device("dm-3", "mpath-36001", targets=of_paths(0, 2))
+    parts: dict[str, Any] = {"sessions": (session(recovery_timeout=5),), "block": (disk("sda", "dm-3"),), "dm": (device,)}
+    assert found(judge(multipath=multipath_of("defaults {\n no_path_retry 12\n}\n"), **parts)) == []
+    assert found(judge(multipath=multipath_of(), **parts)) == [("ISCSI_TIMEOUTS_AGGRESSIVE", MAP)]
+
+
+def test_how_long_a_map_waits_is_unknown_without_multipath_conf() -> None:
+    denied = unavailable(Reason.DENIED, "/etc/multipath.conf")
+    result = judge(sessions=(session(recovery_timeout=5),), **under(multipath=denied))
+    assert [item.what for item in result.unexamined] == ["/etc/multipath.conf"]
+    assert found(result) == []
+    # What is not let wait, or survives long enough by itself, does not depend on it.
+    assert found(judge(sessions=(session(recovery_timeout=5),), **under(queues=False, multipath=denied)))
+    assert judge(sessions=(session(recovery_timeout=25),), **under(multipath=denied)).unexamined == ()
+
+
+def test_an_ordinary_user_counts_the_disks_under_a_map() -> None:
+    refused = replace(dm_device("dm-3", "mpath-36001"), targets=unavailable(Reason.DENIED))
+    over = replace(disk("dm-3"), slaves=("sda", "sdb"))
+    parts: dict[str, Any] = {"block": (disk("sda", "dm-3"), over), "dm": (refused,)}
+    (finding,) = judge(sessions=(session(recovery_timeout=5),), multipath=multipath_of(), **parts).findings
+    assert dict(finding.evidence)["paths"] == 2
+    waits = multipath_of("defaults {\n no_path_retry 12\n}\n")
+    assert found(judge(sessions=(session(recovery_timeout=5),), multipath=waits, **parts)) == []
 
 
 def test_another_kind_of_map_is_no_multipath() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tests.vm import multipath
+from tests.vm.hosts import initiator
 from tests.vm.hosts.tgt import SECRET
 
 from .base import Expected, HostFault
@@ -52,6 +54,38 @@ def _setting(code: str, name: str) -> tuple[Expected, ...]:
     return (Expected(code=code, severity="warning", subject=name),)
 
 
+_ALL_DISKS = 'defaults {\\n find_multipaths no\\n}\\nblacklist {\\n devnode "^(vd|loop|dm-)"\\n}\\n'
+_SECOND_PORTAL = "127.0.0.2:3260"
+
+
+def _multipathd(volumes: Sequence[Volume], settings: str) -> list[str]:
+    """multipathd with settings of its own, two paths to the first volume and one to each other."""
+    return [
+        *initiator.login([volumes[0].iqn], portal=_SECOND_PORTAL),
+        *multipath.start(_ALL_DISKS + f"overrides {{\\n {settings}\\n}}\\n"),
+        f"until test $(dmsetup ls --target multipath | wc -l) = {len(volumes)}; do sleep 0.2; done",
+    ]
+
+
+def _wwid(volume: Volume) -> str:
+    """What tgt calls the volume's disk: target and LUN."""
+    return f"360000000000000000e{volume.number:010x}0001"
+
+
+def _sessions(volume: Volume) -> str:
+    """A shell word that becomes the sysfs folders of its sessions."""
+    return f"$(dirname $(grep -lx {volume.iqn} /sys/class/iscsi_session/*/targetname))"
+
+
+def _by_hand(volumes: Sequence[Volume]) -> list[str]:
+    """Sessions as multipathd sets them, and then one of another value."""
+    return [
+        *_multipathd(volumes, "fast_io_fail_tmo 7\\n no_path_retry queue"),
+        "until ! grep -qvx 7 /sys/class/iscsi_session/*/recovery_tmo; do sleep 0.2; done",
+        f"echo 60 > {_sessions(volumes[1])}/recovery_tmo",
+    ]
+
+
 def _multipath(volumes: Sequence[Volume]) -> list[str]:
     """A multipath map over the disk of each, as multipathd would make it."""
     lines = ["modprobe -a dm_multipath dm_round_robin"]
@@ -63,6 +97,18 @@ def _multipath(volumes: Sequence[Volume]) -> list[str]:
             '0 0 1 1 round-robin 0 1 1 /dev/$disk 1000"',
         ]
     return [*lines, "udevadm settle"]
+
+
+def _two_paths(volumes: Sequence[Volume]) -> list[str]:
+    """One map over the disks of all: to device-mapper paths to one disk, each with a session of its own."""
+    disks = [f"/dev/$(basename {_sessions(volume)}/device/target*/*/block/*)" for volume in volumes]
+    return [
+        "modprobe -a dm_multipath dm_round_robin",
+        f'dmsetup create mpath -u mpath-3600 --table "0 $(blockdev --getsz {disks[0]}) multipath 0 0 {len(disks)} 1 '
+        + " ".join(f"round-robin 0 1 1 {disk} 1000" for disk in disks)
+        + '"',
+        "udevadm settle",
+    ]
 
 
 def _failed_paths(volumes: Sequence[Volume]) -> list[str]:
@@ -180,6 +226,33 @@ FAULTS: tuple[HostFault, ...] = (
         facts=lambda volumes: [f"test $(dmsetup status --target multipath | grep -c ' F 1 ') = {len(volumes)}"],
     ),
     HostFault(
+        name="multipath-timeout-by-hand",
+        rare=True,
+        breaks=_by_hand,
+        expects=lambda volumes: (
+            Expected(code="ISCSI_TIMEOUT_DRIFT", severity="warning", subject=identity(volumes[1])),
+            Expected(code="ISCSI_TIMEOUT_OVERRIDDEN", severity="info", subject="fast_io_fail_tmo"),
+        ),
+        facts=lambda volumes: [
+            f"test $(grep -lx 7 /sys/class/iscsi_session/*/recovery_tmo | wc -l) = {len(volumes)}",
+            f"grep -rqxF '{REPLACEMENT} = 120' /etc/iscsi/nodes",
+            "dmsetup status --target multipath | grep -q ' A .* A .*'",
+        ],
+    ),
+    HostFault(
+        name="multipath-gives-up-soon",
+        rare=True,
+        before=tuple(_wanted("ISCSI_TIMEOUTS_AGGRESSIVE")),
+        breaks=lambda volumes: _multipathd(volumes, "no_path_retry 2"),
+        until="! grep -qvx 5 /sys/class/iscsi_session/*/recovery_tmo",
+        options="--config /etc/sctune/wanted.yaml",
+        expects=lambda volumes: (
+            Expected(code="ISCSI_TIMEOUTS_AGGRESSIVE", severity="warning", subject=_wwid(volumes[0])),
+            Expected(code="ISCSI_TIMEOUTS_AGGRESSIVE", severity="warning", subject=identity(volumes[1])),
+        ),
+        facts=lambda volumes: [f"test $(dmsetup table --target multipath | grep -c queue_if_no_path) = {len(volumes)}"],
+    ),
+    HostFault(
         name="transport-missing",
         # iscsiadm keeps to the blacklist, which modprobe with the module's own name does not.
         build=lambda _volumes: [
@@ -197,9 +270,9 @@ FAULTS: tuple[HostFault, ...] = (
         name="timeouts-lax",
         rare=True,
         before=tuple(_wanted("ISCSI_TIMEOUTS_LAX")),
-        breaks=_multipath,
+        breaks=_two_paths,
         options="--config /etc/sctune/wanted.yaml",
         expects=lambda volumes: _each("ISCSI_TIMEOUTS_LAX", volumes),
-        facts=lambda volumes: [f"test $(dmsetup ls --target multipath | wc -l) = {len(volumes)}"],
+        facts=lambda _volumes: ["test $(dmsetup ls --target multipath | wc -l) = 1"],
     ),
 )
