@@ -9,8 +9,6 @@ from sctune.check import Check, Result, Unexamined, not_applicable
 from sctune.findings import Cause, Code, Risk, Severity, Subject, SubjectKind, evidence
 from sctune.initiator import session_subject, words
 from sctune.model.volume import VolumeState
-from sctune.tgt_process import daemon_subject, port_of_socket
-from sctune.tgt_state import DOWN, LOST, UNRESPONSIVE, down, hanging, lost_exports, runs, unserved_sessions
 from sctune.session_state import PARTS, leftover_cause, tgt_cause
 from sctune.unavailable import Reason, Unavailable, known, need
 

@@ -39,8 +39,18 @@ NO_SECOND_LOOK_AFTER = 3.5
 SLOW_BUT_SOUND = 6.5
 """The same where everything answered: a slow host, whose second look takes as long as its first."""
 
-WAITING = (*FIRST, "stores", "backings", "kernel_log", "disk_health", "tgt_load", "tgt_defaults", "guest_disks", "buckets")
-WAITING = (*FIRST, "stores", "backings", "kernel_log", "disk_health", "tgt_load", "tgt_defaults", "multipath")
+WAITING = (
+    *FIRST,
+    "stores",
+    "backings",
+    "kernel_log",
+    "disk_health",
+    "tgt_load",
+    "tgt_defaults",
+    "multipath",
+    "guest_disks",
+    "buckets",
+)
 """Parts that wait on something outside. They get threads; all others only keep us busy, and would get in each other's way: a
 thread gives up the interpreter at each of thousands of short reads and gets it back when the others are done with it."""
 JOINED = frozenset({"lvm", "loops", "stores", "dm", "block", "tgt", "sessions", "processes", "cloud"})

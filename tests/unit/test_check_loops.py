@@ -16,7 +16,7 @@ from sctune.config.model import Config
 from sctune.findings import Severity, Subject, SubjectKind
 from sctune.model.lvm import LvmReport
 from sctune.unavailable import CannotLook, Unavailable
-from tests.fakes import FakeHost
+from tests.fakes import FakeHost, absent
 from tests.unit.serving_hosts import GIB, chain, chains, lv
 from tests.unit.storage_hosts import (
     block,

@@ -44,8 +44,11 @@ def entry(name: str, kind: FileKind = FileKind.DIRECTORY) -> FileEntry:
 
 def instances(top: str = WORK, **files: str) -> FakeHost:
     names = tuple(entry(name.replace("_", "-") + ".xml", FileKind.FILE) for name in files)
+    texts: dict[str, str | Unavailable] = {
+        f"{top}/ACCT/i-133F3E53/{name.replace('_', '-')}.xml": text for name, text in files.items()
+    }
     return FakeHost(
-        files=CONF | {f"{top}/ACCT/i-133F3E53/{name.replace('_', '-')}.xml": text for name, text in files.items()},
+        files={**CONF, **texts},
         folders={
             top: (entry("ACCT"), entry("note", FileKind.FILE)),
             f"{top}/ACCT": (entry("i-133F3E53"), entry("cache")),

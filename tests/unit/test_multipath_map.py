@@ -6,7 +6,7 @@ import dataclasses
 
 from sctune.model.block import BlockDevice, BlockKind
 from sctune.model.dm import DmDevice, DmTarget, MultipathPath, MultipathStatus
-from sctune.multipath import map_over
+from sctune.multipath_map import map_over
 from sctune.probes.block import kind_of
 from sctune.unavailable import Reason, Unavailable
 
