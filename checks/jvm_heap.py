@@ -33,7 +33,7 @@ JVM_HEAP_LARGE = Code(
     see=(
         "ps -o pid,rss,args -C eucalyptus-cloud",
         "grep CLOUD_OPTS /etc/eucalyptus/eucalyptus.conf",
-        "grep 'heap size' /var/log/eucalyptus/startup.log",
+        "journalctl -b -u eucalyptus-cloud | grep 'heap size'   # from 4.2 on",
         "free -h",
     ),
     remedy='On a host that is a Storage Controller alone, bound the heap: CLOUD_OPTS="-Xms2g -Xmx2g" in '

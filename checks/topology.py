@@ -33,7 +33,7 @@ TOPOLOGY_SC_SHARED = Code(
     see=(
         "ps -eo pid,rss,args | grep -e eucalyptus -e httpd- -e postgres -e qemu",
         "ls /var/lib/eucalyptus/bukkits",
-        "euserv-describe-services --show-detail   # 4.2 and later; before: euca-describe-services",
+        "euserv-describe-services --group-by-host   # 4.2 and later; before: euca-describe-services",
     ),
     remedy="Give the Storage Controller a machine of its own; the Node Controller first, then Walrus, then the Cloud Controller. "
     "Until then keep them apart as far as one machine allows: the volumes folder on disks of its own, a bound for the JVM's heap "
@@ -70,7 +70,7 @@ def run(look: Look) -> Result:
         HOST,
         "the whole cloud runs on this machine: its volumes share disks and memory with guests, images and the database"
         if whole
-        else f"the Storage Controller shares this machine with {listed}: its volumes share disks and memory with them",
+        else f"the Storage Controller shares this machine with {listed}: its volumes have to share disks and memory",
         evidence(
             neighbours=tuple(f"{neighbour.name}: {neighbour.seen}" for neighbour in neighbours),
             source="process table" + (f", {folder_of(known(inventory.cloud))}" if known(buckets) else ""),
