@@ -24,6 +24,7 @@ WORKS_AS_BEFORE = {
     "BLOCK_SCHEDULER_UNSUITABLE": "advice",
     "KERNEL_STORAGE_ERRORS": "of a session or an LV of the host's own",
     "LVM_SCANS_VOLUMES": "what is in the volume is seen by the host; the volume serves as before",
+    "SNAPSHOT_TRUNCATED": "the copy is bad, the volume it was made of is not touched",
     "QUOTA_VOLUME_EXCEEDED": "larger than it should be",
     "TARGET_CHAP_MISSING": "served to too many",
     "TARGET_OPEN_ACCESS": "served to too many",
