@@ -9,6 +9,7 @@ from sctune.disk_use import maps_over
 from sctune.findings import Code, Risk, Severity, evidence
 from sctune.initiator import node, records_of, session_subject
 from sctune.model.units import duration_words
+from sctune.model.volume import VolumeState
 from sctune.session_state import LEFTOVER, PARTS, Leftover, judged, leftover
 from sctune.unavailable import Unavailable, known, need
 
@@ -47,6 +48,7 @@ ISCSI_SESSION_LEFTOVER = Code(
     source="eucalyptus tools/disconnect_iscsitarget_main.pl, EUCA-4020, EUCA-7259, EUCA-12033; libvirt and qemu(1) on how guests "
     "get disks; udev's USEC_INITIALIZED",
     confirm=True,
+    volume=VolumeState.LEAKED,
 )
 
 

@@ -6,13 +6,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sctune.chain_index import device_behind, normal
+from sctune.remote import names as names_of_remote
 from sctune.unavailable import known
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from sctune.inventory import Inventory
     from sctune.model.chain import Chain, Chains
+    from sctune.remote import RemoteVolume
 
 _SUGGESTED = 5
 
@@ -29,6 +31,21 @@ def find(name: str, inventory: Inventory, chains: Chains) -> tuple[Chain, ...]:
     if device is None:
         return ()
     return tuple(chain for chain in chains.chains if device in _devices(chain)) or _partition_of(name, inventory, chains)
+
+
+def find_remote(name: str, inventory: Inventory, volumes: Iterable[RemoteVolume]) -> tuple[RemoteVolume, ...]:
+    """The same among the volumes that other hosts serve."""
+    wanted = _folded(name)
+    found = tuple(volume for volume in volumes if wanted == _folded(volume.subject.id))
+    found = found or tuple(volume for volume in volumes if wanted in map(_folded, names_of_remote(volume)))
+    if found or (device := device_behind(normal(name), inventory.host)) is None:
+        return found
+    return tuple(
+        volume
+        for volume in volumes
+        if any(local.disk.device == device for local in volume.disks)
+        or (volume.multipath is not None and volume.multipath.device == device)
+    )
 
 
 def _folded(name: str) -> str:

@@ -5,23 +5,28 @@ from __future__ import annotations
 from shlex import quote
 from typing import TYPE_CHECKING
 
-from sctune.findings import evidence
 from sctune.lvm_view import by_uuid, snapshot_view
 from sctune.model.dm import SnapshotState
+from sctune.model.guest import GuestOrigin
 from sctune.model.tree import Layer, Link, Mark
+from sctune.records import replace
+from sctune.remote import guests_on
 from sctune.store_view import filesystems, used_ratio
 from sctune.unavailable import Unavailable, known
 
 if TYPE_CHECKING:
-    from sctune.findings import Value
+    from sctune.findings import Evidence, Value
     from sctune.inventory import Inventory
     from sctune.model.chain import Export, LocalDisk, SnapshotLink
     from sctune.model.dm import DmDevice
+    from sctune.model.guest import GuestDisk
+    from sctune.model.initiator import IscsiSession
     from sctune.model.loop import LoopDevice
     from sctune.model.lvm import LogicalVolume, PhysicalVolume
     from sctune.model.process import Copy
     from sctune.model.store import StoreFile
     from sctune.model.target import Lun, Nexus
+    from sctune.multipath_map import MapPath, MultipathMap
 
 _LVM = "lvm fullreport"
 _SYSFS = "/sys/block"
@@ -39,6 +44,12 @@ class Links:
         state = known(inventory.loops)
         self._loops = {loop.name: loop for loop in (state.devices if state else ())}
         self._blocks = {device.name: device for device in known(inventory.block) or ()}
+        guests = known(inventory.guests)
+        self._guest_states = {
+            guest.name: f"{guest.state} ({guest.reason})" if guest.reason else guest.state
+            for guest in (guests.guests if guests else ())
+            if guest.state
+        }
         self._by_number = {device.device: device for device in self._blocks.values()}
 
     def file(self, file: StoreFile) -> Link:
@@ -210,17 +221,17 @@ class Links:
         dead = session.state != "LOGGED_IN"
         return Link(
             layer=Layer.SESSION,
-            name=f"session{session.number} of this host",
+            name=session_name(session),
             facts=_facts(facts),
             source=f"/sys/class/iscsi_session/session{session.number}",
             mark=Mark.BROKEN if dead else Mark.FINE,
             note=f"{session.state}: not logged in" if dead else "",
             see=(f"iscsiadm -m session -r {session.number} -P 3",),
-            above=(self.disk(disk.name),),
+            above=(self.disk(disk.name, guests=guests_on(self._inventory, disk.name)),),
         )
 
-    def disk(self, name: str) -> Link:
-        """A SCSI disk; on it what the host has stacked on it."""
+    def disk(self, name: str, *, guests: tuple[GuestDisk, ...] = (), above: tuple[Link, ...] = ()) -> Link:
+        """A SCSI disk, with what is on it."""
         device = self._blocks[name]
         facts: dict[str, Value] = {"size": device.size, "state": device.device_state, "scheduler": device.scheduler}
         holders = tuple(holder for holder in device.holders if holder not in self._loops)
@@ -236,9 +247,83 @@ class Links:
             note=f"{device.device_state}" if bad else "",
             device=name,
             see=(f"lsblk /dev/{name}",),
+            above=above or tuple(self.guest(guest) for guest in guests),
+        )
+
+    def multipath(self, over: MultipathMap, guests: tuple[GuestDisk, ...]) -> Link:
+        """A multipath map, with who has it."""
+        good = [path for path in over.paths if path.active is not False and path.device_state in (None, "running")]
+        facts: dict[str, Value] = {
+            "wwid": over.wwid,
+            "paths": tuple(f"{path.name or 'gone'} {_path_state(path)}" for path in over.paths),
+            "without_a_path": None if over.queues is None else "I/O waits" if over.queues else "I/O fails",
+        }
+        return Link(
+            layer=Layer.MULTIPATH,
+            name=f"/dev/mapper/{over.name}",
+            facts=_facts(facts),
+            source="dmsetup status",
+            mark=Mark.FINE if good else Mark.BROKEN,
+            note="" if good else "no path is left",
+            device=over.kernel_name,
+            see=(f"multipath -ll {quote(over.name)}",),
+            above=tuple(self.guest(guest) for guest in guests),
+        )
+
+    def guest(self, disk: GuestDisk) -> Link:
+        """A guest that has the volume."""
+        state = self._guest_states.get(disk.domain, "")
+        facts: dict[str, Value] = {
+            "in_the_guest": disk.target,
+            "source": disk.source,
+            "bus": disk.bus,
+            "cache": disk.cache,
+            "serial": disk.serial,
+            "state": state,
+            "told_by": _TOLD[disk.origin],
+        }
+        failed = "ioerror" in state
+        return Link(
+            layer=Layer.GUEST,
+            name=disk.domain,
+            facts=_facts(facts),
+            source=disk.file,
+            mark=Mark.BROKEN if failed else Mark.FINE,
+            note="paused: a disk failed under it" if failed else "",
+            see=(f"virsh domblklist {quote(disk.domain)} --details",),
+        )
+
+    def remote_target(self, local: LocalDisk, above: tuple[Link, ...], guests: tuple[GuestDisk, ...]) -> Link:
+        """A target of another host, with the session that leads to it, its disk, and what is on that."""
+        session = self.session(local)
+        disk = self.disk(local.disk.name, guests=guests, above=above)
+        facts: dict[str, Value] = {"portal": local.session.portal, "lun": local.disk.target_lun}
+        return Link(
+            layer=Layer.TARGET,
+            name=local.session.target,
+            facts=_facts(facts),
+            source=f"/sys/class/iscsi_session/session{local.session.number}",
+            above=(replace(session, above=(disk,)),),
         )
 
 
-def _facts(facts: dict[str, Value]) -> tuple[tuple[str, Value], ...]:
+def session_name(session: IscsiSession) -> str:
+    """A session as a link is called."""
+    return f"session{session.number} of this host"
+
+
+_TOLD = {
+    GuestOrigin.RUNNING: "libvirt, of the running guest",
+    GuestOrigin.DEFINED: "libvirt's definition of the guest",
+    GuestOrigin.RECORDED: "the node controller's file",
+}
+
+
+def _path_state(path: MapPath) -> str:
+    used = "" if path.active is None else "active" if path.active else "failed"
+    return " ".join(word for word in (used, path.device_state or "") if word) or "not known"
+
+
+def _facts(facts: dict[str, Value]) -> Evidence:
     """Facts in reading order, without a source of their own: a link has one for all of them."""
-    return evidence(source="", **facts)[:-1]
+    return tuple(facts.items())

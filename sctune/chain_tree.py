@@ -9,19 +9,22 @@ from __future__ import annotations
 from shlex import quote
 from typing import TYPE_CHECKING
 
-from sctune.chain_links import Links
+from sctune.chain_links import Links, session_name
 from sctune.chain_state import Unexported, unexported
+from sctune.initiator import session_subject
 from sctune.model.tree import Layer, Link, Mark
 from sctune.records import replace
 from sctune.tree_findings import attach
 from sctune.unavailable import Reason, Unavailable, known
+from sctune.volume_state import subjects_of, subjects_of_remote
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from sctune.findings import Code, Finding
+    from sctune.findings import Code, Finding, Subject
     from sctune.inventory import Inventory
     from sctune.model.chain import Chain
+    from sctune.remote import RemoteVolume
 
 _ON_LOOPS = "eucalyptus-overlay"
 
@@ -35,7 +38,41 @@ def tree(chain: Chain, inventory: Inventory, findings: Iterable[Finding], codes:
     for layer in reversed(trunk):
         # Of several links in one layer (a VG on two PVs) all carry what is above, which is shown on the last.
         top = (*layer[:-1], replace(layer[-1], above=top))
-    return attach(top, chain, inventory, findings, codes)
+    return attach(
+        top,
+        findings,
+        codes,
+        about=frozenset(subjects_of(chain, inventory)),
+        links_of=_links_of(chain),
+        unserved=not chain.exports and bool(chain.loops),
+    )
+
+
+def remote_tree(
+    volume: RemoteVolume, inventory: Inventory, findings: Iterable[Finding], codes: Mapping[str, Code]
+) -> tuple[Link, ...]:
+    """The same of a volume that another host serves: from its target to the guest. Where several paths lead to it, what is on the
+    map over them is shown on the last."""
+    links = Links(inventory)
+    over = volume.multipath
+    top = (links.multipath(over, volume.guests),) if over is not None else ()
+    bottoms = tuple(
+        links.remote_target(local, top if number == len(volume.disks) else (), volume.guests if over is None else ())
+        for number, local in enumerate(volume.disks, 1)
+    )
+    return attach(
+        bottoms,
+        findings,
+        codes,
+        about=frozenset(subjects_of_remote(volume, inventory)),
+        links_of={session_subject(local.session): session_name(local.session) for local in volume.disks},
+    )
+
+
+def _links_of(chain: Chain) -> dict[Subject, str]:
+    """The names of the links that are one of several in their layer, by the subject of findings about them."""
+    sessions = {session_subject(local.session): session_name(local.session) for local in chain.disks}
+    return sessions | {snapshot.subject: snapshot.subject.id for snapshot in chain.snapshots}
 
 
 def _trunk(chain: Chain, inventory: Inventory, links: Links) -> tuple[tuple[Link, ...], ...]:

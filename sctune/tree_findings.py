@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sctune.findings import HOST, SubjectKind
-from sctune.initiator import session_subject
+from sctune.findings import HOST, Subject, SubjectKind
 from sctune.model.tree import Layer, Link, Mark
 from sctune.model.volume import VolumeState
 from sctune.records import replace
-from sctune.volume_state import subjects_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from sctune.findings import Code, Finding
-    from sctune.inventory import Inventory
-    from sctune.model.chain import Chain
 
 _BY_KIND = {
     SubjectKind.LOOP: (Layer.LOOP,),
@@ -26,7 +22,7 @@ _BY_KIND = {
     SubjectKind.TARGET: (Layer.TARGET,),
     SubjectKind.LUN: (Layer.LUN, Layer.TARGET),
     SubjectKind.SESSION: (Layer.SESSION,),
-    SubjectKind.DISK: (Layer.DISK,),
+    SubjectKind.DISK: (Layer.MULTIPATH, Layer.DISK),
     SubjectKind.FILESYSTEM: (Layer.FILE,),
 }
 _BY_CODE = (
@@ -52,15 +48,22 @@ _BY_CODE = (
 
 
 def attach(
-    links: tuple[Link, ...], chain: Chain, inventory: Inventory, findings: Iterable[Finding], codes: Mapping[str, Code]
+    links: tuple[Link, ...],
+    findings: Iterable[Finding],
+    codes: Mapping[str, Code],
+    *,
+    about: Collection[Subject],
+    links_of: Mapping[Subject, str],
+    unserved: bool = False,
 ) -> tuple[Link, ...]:
-    """The same links, each with the findings about it; what is about none of them is on the first."""
-    ours = frozenset(subjects_of(chain, inventory))
-    unserved = not chain.exports and bool(chain.loops)
+    """The same links, each with the findings about it; what is about none of them is on the first. `about` are the subjects of
+    findings about this volume, `links_of` the names of links by the subject, where a layer has several; `unserved`: what breaks
+    volumes on the whole host is about this one too."""
     for finding in findings:
-        if finding.subject in ours or (finding.subject == HOST and unserved and _breaks(finding, codes)):
+        if finding.subject in about or (unserved and finding.subject == HOST and _breaks(finding, codes)):
+            name = links_of.get(finding.subject, "")
             for layer in _layers(finding):
-                links, done = _hang(links, layer, finding, _named(finding, chain), codes)
+                links, done = _hang(links, layer, finding, name, codes)
                 if done:
                     break
             else:
@@ -78,16 +81,6 @@ def _layers(finding: Finding) -> tuple[Layer, ...]:
     if finding.subject.kind in _BY_KIND:
         return _BY_KIND[finding.subject.kind]
     return next((layers for prefix, layers in _BY_CODE if finding.code.startswith(prefix)), ())
-
-
-def _named(finding: Finding, chain: Chain) -> str:
-    """The name of the link, where its layer has several: a snapshot's, a session's."""
-    if finding.subject.kind is SubjectKind.SNAPSHOT:
-        return finding.subject.id
-    for local in chain.disks:
-        if finding.subject == session_subject(local.session):
-            return f"session{local.session.number} of this host"
-    return ""
 
 
 def _hang(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sctune.chain_state import Unexported, unexported
+from sctune.disk_state import disk_subject
 from sctune.findings import HOST, Severity, Subject, SubjectKind
 from sctune.initiator import session_subject
 from sctune.model.volume import VolumeState
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 
     from sctune.findings import Code, Finding
     from sctune.inventory import Inventory
-    from sctune.model.chain import Chain
+    from sctune.model.chain import Chain, LocalDisk
+    from sctune.remote import RemoteVolume
 
 _ORDER = {state: rank for rank, state in enumerate(VolumeState)}
 _BAD = frozenset({VolumeState.BROKEN, VolumeState.ORPHANED, VolumeState.LEAKED, VolumeState.DEGRADED})
@@ -74,6 +76,22 @@ class VolumeStates:
         why = tuple(dict.fromkeys(code for one, code in said if one is state and code)) if state in _BAD else ()
         return Judged(state=state, why=why, unseen=unseen if state is VolumeState.UNKNOWN else ())
 
+    def of_remote(self, volume: RemoteVolume) -> Judged:
+        """The state of a volume that another host serves, as far as this host can tell."""
+        said = [item for subject in subjects_of_remote(volume, self._inventory) for item in self._found.get(subject, ())]
+        if volume.multipath is not None and any(_carries(local) for local in volume.disks):
+            # That is what several paths are for.
+            said = [(VolumeState.DEGRADED if state is VolumeState.BROKEN else state, code) for state, code in said]
+        unseen = () if volume.guests else unseen_guests(self._inventory)
+        states = {state for state, _ in said} | {VolumeState.READY}
+        if unseen:
+            states.add(VolumeState.UNKNOWN)
+        if volume.guests or any(local.disk.holders for local in volume.disks if volume.multipath is None):
+            states.add(VolumeState.ATTACHED)
+        state = min(states, key=lambda one: _ORDER[one])
+        why = tuple(dict.fromkeys(code for one, code in said if one is state)) if state in _BAD else ()
+        return Judged(state=state, why=why, unseen=unseen if state is VolumeState.UNKNOWN else ())
+
     def _unseen(self, chain: Chain, export: Unexported) -> tuple[Unavailable, ...]:
         """What hides whether the chain is whole."""
         found = list(self._blind)
@@ -105,6 +123,29 @@ def _hidden(chain: Chain, excluded: Iterable[str]) -> bool:
 def _left_behind(state: VolumeState, chain: Chain) -> VolumeState:
     """What broke a volume that has neither file nor LV any more, and that nobody is served, broke nothing but remains."""
     return VolumeState.ORPHANED if state in (VolumeState.BROKEN, VolumeState.LEAKED) and not chain.exports else state
+
+
+def _carries(local: LocalDisk) -> bool:
+    """Whether I/O goes through this disk."""
+    return local.session.state == "LOGGED_IN" and local.disk.device_state in (None, "running")
+
+
+def unseen_guests(inventory: Inventory) -> tuple[Unavailable, ...]:
+    """Why it is not known which guests have a disk."""
+    guests = inventory.guests
+    if isinstance(guests, Unavailable):
+        return () if guests.reason is Reason.ABSENT else (guests,)
+    return guests.unread
+
+
+def subjects_of_remote(volume: RemoteVolume, inventory: Inventory) -> Iterator[Subject]:
+    """What findings about a volume of another host, or about its way here, may be about."""
+    yield volume.subject
+    for local in volume.disks:
+        yield session_subject(local.session)
+        yield disk_subject(inventory, local.disk.name)
+    if volume.multipath is not None:
+        yield Subject(kind=SubjectKind.DISK, id=volume.multipath.wwid)
 
 
 def store_subjects(inventory: Inventory) -> Mapping[str, Subject]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sctune.model.volume import Attachment, ServedAs, VolumeRow, VolumeState
+from sctune.findings import SubjectKind
+from sctune.model.volume import Attachment, DiskHere, ServedAs, VolumeRow, VolumeState
 from sctune.records import dataclass
+from sctune.remote import guests_on, remote_volumes
 from sctune.report.format import VolumeSort
 from sctune.unavailable import Unavailable, known
 from sctune.volume_state import VolumeStates, blind_parts
@@ -15,9 +17,10 @@ if TYPE_CHECKING:
 
     from sctune.findings import Code, Finding
     from sctune.inventory import Inventory
-    from sctune.model.chain import Chain, Export
+    from sctune.model.chain import Chain, Export, LocalDisk
+    from sctune.remote import RemoteVolume
 
-PARTS = ("chains", "loops", "stores", "lvm", "tgt", "processes", "dm")
+PARTS = ("chains", "loops", "stores", "lvm", "tgt", "processes", "dm", "sessions", "block", "guests", "disk_ids")
 """What rows are made of."""
 
 
@@ -42,7 +45,10 @@ def volumes(inventory: Inventory, findings: Iterable[Finding], codes: Mapping[st
         return Volumes(rows=(), others=0, unread=tuple(dict.fromkeys((*unread, chains))))
     states = VolumeStates(inventory, findings, codes)
     wanted = [chain for chain in chains.chains if everything or is_volume(chain)]
-    rows = tuple(row(chain, states) for chain in wanted)
+    rows = (
+        *(row(chain, states, inventory) for chain in wanted),
+        *(remote_row(volume, states) for volume in remote_volumes(inventory)),
+    )
     unread += [item for one in rows for item in one.unseen]
     return Volumes(rows=rows, others=len(chains.chains) - len(wanted), unread=tuple(dict.fromkeys(unread)))
 
@@ -52,8 +58,48 @@ def is_volume(chain: Chain) -> bool:
     return chain.ours or bool(chain.exports)
 
 
-def row(chain: Chain, states: VolumeStates) -> VolumeRow:
-    """One volume."""
+def remote_row(volume: RemoteVolume, states: VolumeStates) -> VolumeRow:
+    """One volume that another host serves."""
+    judged = states.of_remote(volume)
+    return VolumeRow(
+        subject=volume.subject,
+        # Which of its back ends serves it, nobody knows here.
+        backend=volume.backend.name.partition("-")[0],
+        ours=volume.subject.kind is SubjectKind.VOLUME,
+        state=judged.state,
+        why=judged.why,
+        unseen=judged.unseen,
+        size=volume.size,
+        file="",
+        file_size=None,
+        allocated=None,
+        loops=(),
+        vg="",
+        lv="",
+        exports=(),
+        snapshots=(),
+        copies=0,
+        disks=_disks(volume.disks),
+        multipath=volume.multipath.name if volume.multipath is not None else "",
+        guests=tuple(f"{guest.domain}/{guest.target}" for guest in volume.guests),
+    )
+
+
+def _disks(disks: Iterable[LocalDisk]) -> tuple[DiskHere, ...]:
+    return tuple(
+        DiskHere(
+            name=local.disk.name,
+            target=local.session.target,
+            lun=local.disk.target_lun,
+            portal=local.session.portal,
+            state=local.session.state,
+        )
+        for local in disks
+    )
+
+
+def row(chain: Chain, states: VolumeStates, inventory: Inventory) -> VolumeRow:
+    """One volume of this host."""
     judged = states.of(chain)
     file, lv = chain.file, chain.lv
     return VolumeRow(
@@ -73,6 +119,8 @@ def row(chain: Chain, states: VolumeStates) -> VolumeRow:
         exports=tuple(_served(export) for export in chain.exports),
         snapshots=tuple(snapshot.subject.id for snapshot in chain.snapshots),
         copies=len(chain.copies),
+        disks=_disks(chain.disks),
+        guests=tuple(f"{guest.domain}/{guest.target}" for local in chain.disks for guest in guests_on(inventory, local.disk.name)),
     )
 
 
@@ -162,4 +210,8 @@ def names(row: VolumeRow) -> tuple[str, ...]:
         found += [export.target, f"{export.target}/{export.lun}"]
     for nexus in row.attachments:
         found += [nexus.initiator, *nexus.addresses]
+    for disk in row.disks:
+        found += [disk.name, f"/dev/{disk.name}", disk.target, f"{disk.target}/{disk.lun}", disk.portal]
+    found += [*([row.multipath, f"/dev/mapper/{row.multipath}"] if row.multipath else ()), *row.guests]
+    found += [guest.partition("/")[0] for guest in row.guests]
     return tuple(name for name in found if name)

@@ -31,29 +31,34 @@ def run_chain(
     config_path: str | None,
 ) -> int:
     """Looks, finds the chain, shows it. Returns 1 where there is none of that name, 3 where a part of it could not be looked at."""
-    from sctune.chain_find import find, suggestions
+    from sctune.chain_find import find, find_remote, suggestions
     from sctune.chain_io import count
-    from sctune.chain_tree import tree
+    from sctune.chain_tree import remote_tree, tree
     from sctune.commands.looking import look
     from sctune.host.base import Source
+    from sctune.remote import remote_volumes
     from sctune.unavailable import Unavailable, known
     from sctune.volume_state import VolumeStates, blind_parts
-    from sctune.volumes import PARTS, row
+    from sctune.volumes import PARTS, remote_row, row
 
     if interval is not None and (from_path is not None or root is not None):
         raise UserError("--interval needs a live machine: a capture was looked at once", "Leave it out.")
     destination = Output(output)
-    with look(from_path=from_path, root=root, config_path=config_path, parts=(*PARTS, "sessions", "block")) as judged:
+    with look(from_path=from_path, root=root, config_path=config_path, parts=PARTS) as judged:
         inventory = judged.inventory
         chains = inventory.chains
         found = () if isinstance(chains, Unavailable) else find(name, inventory, chains)
+        elsewhere = find_remote(name, inventory, remote_volumes(inventory))
         unread = tuple(blind_parts(inventory))
-        if not found:
+        if not found and not elsewhere:
             seen = known(chains)
             _say_missing(name, suggestions(name, seen) if seen else (), partial=bool(unread))
             return ExitCode.INCOMPLETE if unread else ExitCode.FAILED
         states = VolumeStates(inventory, judged.findings, judged.codes)
-        shown = [(row(chain, states), tree(chain, inventory, judged.findings, judged.codes)) for chain in found]
+        shown = [(row(chain, states, inventory), tree(chain, inventory, judged.findings, judged.codes)) for chain in found]
+        shown += [
+            (remote_row(volume, states), remote_tree(volume, inventory, judged.findings, judged.codes)) for volume in elsewhere
+        ]
         links = [link for _, tops in shown for link in tops]
         live = inventory.host.source is Source.LIVE
         io = count(inventory.host, links, interval=interval if live else None)

@@ -45,13 +45,25 @@ class ServedAs:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DiskHere:
+    """The volume as a disk of this host: its name in /sys/block, and the session it came through."""
+
+    name: str
+    target: str
+    lun: int | None
+    portal: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VolumeRow:
     """One volume of a host.
 
     `size` is what the volume holds in the words of its system (the LV, or its file without what LVM takes of it), `file_size` its
     backing file's length, `allocated` what is written of that file; bytes, None where there is none or it could not be read.
     `why` are the codes of the findings that make the state what it is, `unseen` what could not be looked at, for an unknown one.
-    `snapshots` are the COW snapshots of its LV, `copies` how many running copies read or write it.
+    `snapshots` are the COW snapshots of its LV, `copies` how many running copies read or write it. `disks` are what this host's own
+    initiator made of it, `multipath` the map over them ("" for none), `guests` who has it here, as GUEST/DISK.
     """
 
     subject: Subject
@@ -70,6 +82,9 @@ class VolumeRow:
     exports: tuple[ServedAs, ...]
     snapshots: tuple[str, ...]
     copies: int
+    disks: tuple[DiskHere, ...] = ()
+    multipath: str = ""
+    guests: tuple[str, ...] = ()
 
     @property
     def id(self) -> str:

@@ -60,6 +60,18 @@ def row(one: VolumeRow) -> Json:
         "exports": [_export(export) for export in one.exports],
         "snapshots": [clean(name) for name in one.snapshots],
         "copies": one.copies,
+        "disks": [
+            {
+                "name": f"/dev/{disk.name}",
+                "target": clean(disk.target),
+                "lun": disk.lun,
+                "portal": clean(disk.portal),
+                "session_state": clean(disk.state),
+            }
+            for disk in one.disks
+        ],
+        "multipath": _text(one.multipath),
+        "guests": [clean(guest) for guest in one.guests],
         "unseen": [unavailable(item) for item in one.unseen],
     }
 

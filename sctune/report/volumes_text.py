@@ -28,6 +28,8 @@ _COLUMNS = (
     Column(title="TARGET", cut=True),
     Column(title="LUN", right=True),
     Column(title="INITIATORS", cut=True),
+    Column(title="DISK"),
+    Column(title="GUEST", cut=True),
     Column(title="SNAPSHOTS", cut=True),
     Column(title="WHY", cut=True),
 )
@@ -71,13 +73,28 @@ def _cells(row: VolumeRow) -> list[str]:
         _size(row.allocated),
         _several(loops),
         name,
-        _several([export.target for export in row.exports]),
-        _several([str(export.lun) for export in row.exports]),
+        _several(_targets(row)),
+        _several(_luns(row)),
         _several([_who(export, at) for export in row.exports for at in range(len(export.attachments))]),
+        _disk(row),
+        _several(list(row.guests)),
         _several(list(row.snapshots)),
         _several(list(row.why)),
     )
     return [clean(cell) if cell else "-" for cell in cells]
+
+
+def _targets(row: VolumeRow) -> list[str]:
+    """Those that serve it here; else those of another host it came from."""
+    return [export.target for export in row.exports] or list(dict.fromkeys(disk.target for disk in row.disks))
+
+
+def _luns(row: VolumeRow) -> list[str]:
+    return [str(export.lun) for export in row.exports] or list(dict.fromkeys(str(disk.lun) for disk in row.disks))
+
+
+def _disk(row: VolumeRow) -> str:
+    return f"/dev/mapper/{row.multipath}" if row.multipath else _several([f"/dev/{disk.name}" for disk in row.disks])
 
 
 def _who(export: ServedAs, at: int) -> str:

@@ -73,7 +73,7 @@ def test_every_volume_has_a_tree(folder: Path) -> None:
         states = VolumeStates(inventory, judged.findings, judged.codes)
         for chain in chains.chains:
             assert chain in find(chain.id, inventory, chains)
-            said = row(chain, states)
+            said = row(chain, states, inventory)
             trees = tree(chain, inventory, judged.findings, judged.codes)
             io = count(inventory.host, trees)
             text = render([(said, trees)], io, identity=inventory.identity, source=inventory.host.source, clock=inventory.clock)
