@@ -23,8 +23,9 @@ _REMOVED = tuple(fault for fault in VOLUME_FAULTS if fault.name in ("target-remo
 
 def _end(machine: Machine, left: list[Volume], options: str = "") -> None:
     """Runs what the findings about these say, and looks again."""
-    findings = {one["subject"]["id"]: one for one in examine(machine, options).document["findings"] if one["code"] == CODE}
-    assert {*findings} == {identity(volume) for volume in left}
+    verdict = examine(machine, options)
+    findings = {one["subject"]["id"]: one for one in verdict.document["findings"] if one["code"] == CODE}
+    assert {*findings} == {identity(volume) for volume in left}, verdict.unexamined()
     machine.run("\n".join(command for finding in findings.values() for command in finding["remedy"]["commands"]), timeout=120.0)
     machine.check("udevadm settle")
     for volume in left:
