@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 from pathlib import Path
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from sctune.script.plan import Plan
 
+SMART = sorted((Path(__file__).parents[1] / "data" / "smart").glob("*.json"))
 SCENARIOS = sorted((Path(__file__).parents[1] / "scenarios").glob("*/host.tar.gz"))
 # What the script finds out from what the host says: includes of targets.conf, the daemon's process, nodes that LUNs name.
 FOUND_OUT = ("/var/lib/cinder/volumes", "/proc/", "/dev/")
@@ -215,9 +217,10 @@ def masked(text: str, awk: str, program: str = "MASKING") -> str:
     return done.stdout
 
 
+# Traditional, gawk has no interval expressions, as 3.1.7 (EL 6) had none.
 AWKS = [
     pytest.param(awk, marks=pytest.mark.skipif(not shutil.which(awk.split()[0]), reason=f"no {awk}"))
-    for awk in ("mawk", "busybox awk")
+    for awk in ("mawk", "busybox awk", "gawk", "gawk --traditional")
 ]
 
 
@@ -249,6 +252,15 @@ def test_what_is_no_secret_stays(awk: str) -> None:
     assert masked(text, awk) == "".join(f"|{line}\n" for line in text.split("\n")[:-1]) + ".\t0\n"
     assert masked("no line end", awk) == "|no line end\n.\t0\t-\n"
     assert masked("", awk) == ".\t0\n"
+
+
+@pytest.mark.spawns
+@pytest.mark.parametrize("awk", AWKS)
+@pytest.mark.parametrize("file", SMART, ids=lambda file: file.stem)
+def test_what_a_disk_says_stays_whole(file: Path, awk: str) -> None:
+    """All of it is one line."""
+    line = json.dumps(json.loads(file.read_text()), separators=(",", ":"))
+    assert masked(line + "\n", awk) == f"|{line}\n.\t0\n"
 
 
 @pytest.mark.spawns

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .hosts.tgt import SECRET
+from .verdict import SCTUNE
 
 if TYPE_CHECKING:
     from .machine import Machine
@@ -30,7 +31,7 @@ NEUTRAL = ((str(ROOT), "/srv/sctune"), (str(Path.home() / ".cache"), "/var/cache
 def keep(machine: Machine, name: str, options: str = "") -> None:
     """Captures the machine as it is now into the scenario *name*."""
     file = "/run/sctune-capture.tar.gz"
-    done = machine.run(f"rm -f {file}; {sys.executable} -I -m sctune capture {options} -o {file}", timeout=CAPTURE_SECONDS)
+    done = machine.run(f"rm -f {file}; {SCTUNE} capture {options} -o {file}", timeout=CAPTURE_SECONDS)
     assert done.status in {0, 3}, done.stderr
     folder = SCENARIOS / name
     folder.mkdir(exist_ok=True)
