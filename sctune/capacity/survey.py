@@ -222,6 +222,13 @@ def _notes(inventory: Inventory, safe: SafeLimits | None, in_force: Limits) -> l
             f"The volumes that are here already, {size_words(here)}, are more than can be honoured: a lower limit stops new ones, "
             "and takes back none."
         )
+    quotas = inventory.config.quotas
+    given = [account.total for account in (quotas.accounts.values() if quotas else ()) if account.total is not None]
+    if sum(given) > safe.total.gib * GIB:
+        notes.append(
+            f"The quotas of {len(given)} account{'s' if len(given) != 1 else ''} (quotas.accounts) add up to "
+            f"{size_words(sum(given))}, and {safe.total.gib} GiB can be honoured."
+        )
     numbers = version_numbers(safe.version)
     total, snapshots = in_force.total, in_force.snapshots
     if total is not None and snapshots is not None and snapshots.size < total.size:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from sctune.capacity.limits import Assumptions, das_limits, overlay_limits
 from sctune.capacity.survey import Question, survey
-from sctune.config.model import Config, Quotas
+from sctune.config.model import AccountLimits, Config, Quotas
 from sctune.host.base import FilesystemSpace, Process
 from sctune.model.capacity import GroupCapacity, GroupKind, Role, SafeLimits, Share, StoreCapacity, Verdict
 from sctune.model.cloud import Cloud
@@ -316,6 +316,15 @@ def test_the_trap_of_the_default_limit_of_snapshots() -> None:
     assert not any("SnapshotLimitExceeded" in note for note in ask(cloud=enough, **parts).notes)
     old = ask(cloud=cloud("3.4.2"), **parts)
     assert any("EUCA-4838" in note for note in old.notes)
+
+
+def test_quotas_of_accounts_that_add_up_to_too_much() -> None:
+    one = file("vol-00000001", GIB + 4 * MIB, inode=1)
+    parts: dict[str, Any] = {"stores": (store(one, held=space(100 * GIB)),), "chains": chains(chain(file=one))}
+    for total, told in ((10, False), (60, True)):
+        accounts = {"a": AccountLimits(total=total * GIB), "b": AccountLimits(total=10 * GIB), "c": AccountLimits(volumes=5)}
+        notes = ask(None, Config(quotas=Quotas(accounts=accounts)), **parts).notes
+        assert any("2 accounts (quotas.accounts) add up to 70 GiB" in note for note in notes) == told
 
 
 def test_what_the_limits_in_force_still_allow() -> None:
