@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from sctune.check import Check, Look, Result, not_applicable
 from sctune.findings import Code, Risk, Severity, evidence
 from sctune.unavailable import need
@@ -15,7 +17,7 @@ BUFFERED = Code(
     why="Memory holds the same data twice, dirty data pile up where the limits of one device do not see them, and a guest's "
     "O_DIRECT reaches a cache, not the disk. Bursts of write-back then stall all volumes at once.",
     thresholds="Advice for each writable loop device with direct I/O off that carries a cloud volume or is exported: info, or "
-    "warning where the configuration lists LOOP_BUFFERED under wanted.",
+    "warning where the configuration lists LOOP_BUFFERED under wanted. Not before Linux 4.4, which knows no other way.",
     see=("losetup --list --output NAME,DIO,LOG-SEC,BACK-FILE", "cat /sys/block/loopN/loop/dio"),
     remedy="Switch direct I/O on; it can be done while the device is in use, and lasts until it is detached (a cloud attaches "
     "its volumes without it). Measure before and after: reads that the second cache served become slower. The kernel refuses "
@@ -26,9 +28,16 @@ BUFFERED = Code(
 )
 
 
+_SINCE = (4, 4)
+_RELEASE = re.compile(r"(\d{1,4})\.(\d{1,4})", re.ASCII)
+
+
 def _buffered(look: Look) -> Result:
     chains = need(look.inventory.chains)
     need(look.inventory.loops)
+    release = _RELEASE.match(look.inventory.identity.kernel)
+    if release is not None and (int(release[1]), int(release[2])) < _SINCE:
+        return not_applicable("this kernel has no direct I/O for loop devices (before Linux 4.4)")
     severity = Severity.WARNING if BUFFERED.code in look.config.wanted else Severity.INFO
     findings = []
     examined = 0

@@ -284,6 +284,17 @@ def test_a_buffered_volume_is_advice() -> None:
     assert finding.remedy.commands == ("losetup --direct-io=on /dev/loop0",)
 
 
+@pytest.mark.parametrize(
+    ("kernel", "judged"),
+    [("2.6.32-220.el6.x86_64", False), ("3.10.0-1160.el7.x86_64", False), ("4.3.9", False), ("4.4.0", True), ("x", True)],
+)
+def test_before_linux_4_4_there_is_no_other_way(kernel: str, judged: bool) -> None:
+    seen = look(None, FakeHost(kernel=kernel), chains=chains(attached()), loops=loops(loop(0)))
+    result = BUFFERED.run(seen)
+    assert bool(result.findings) is judged
+    assert bool(result.not_applicable) is not judged
+
+
 def test_wanted_makes_it_a_warning() -> None:
     assert only(buffered(attached(), config=Config(wanted=frozenset({"LOOP_BUFFERED"})))).severity is Severity.WARNING
 
