@@ -91,7 +91,8 @@ def _read_device(
 
 def _activated(host: Host, major: int, number: int, name: str) -> float | None:
     """When the device was made. Where udev has no record of it in /run (RHEL 6: udev 147) it is the time of the link that udev made
-    for it, by the wall clock, which may have been set since: what that puts before the boot or after now is not told."""
+    for it, which that udev never touches again (udev-node.c; later ones do, and have the record). That is by the wall clock, which
+    may have been set since: what it puts before the boot or after now is not told."""
     record = host.read(f"/run/udev/data/b{major}:{number}")
     if not isinstance(record, Unavailable):
         return parse_initialized(record)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 REMEDIED = frozenset(
     {
         "archive-large",
+        "cow-orphaned",
+        "cow-orphaned-attached",
         "dm-leftover",
         "file-cut",
         "file-grown",
@@ -32,6 +34,7 @@ REMEDIED = frozenset(
         "missing-own-pv",
         "snapshot-filling",
         "snapshot-invalid",
+        "snapshot-leftover",
         "snapshot-nearly-full",
         "thin-filling",
         "thin-full",
