@@ -84,6 +84,11 @@ class Backend(Protocol):
         ...
 
     @property
+    def always_attached(self) -> bool:
+        """Whether each of its volumes has a loop device from its making to its deletion, so that one without is out of order."""
+        ...
+
+    @property
     def persists_targets(self) -> bool:
         """Whether its targets survive a restart of the target daemon by themselves."""
         ...

@@ -112,6 +112,11 @@ class EucalyptusOverlay(_Eucalyptus):
         return self.era in (ERA_31, ERA_OLD)
 
     @property
+    def always_attached(self) -> bool:
+        """Up to 3.1 (createVolume attaches, reload at the storage controller's start attaches all); of 3.1 or 3.2 nobody knows."""
+        return self.era == ERA_31
+
+    @property
     def file_sizes(self) -> FileSizes | None:
         """Volumes N GiB + 4 MiB, snapshots N GiB, COW stores N/2 GiB; the same in all versions (2.0 to 4.4)."""
         return _OVERLAY_SIZES
@@ -143,6 +148,11 @@ class EucalyptusDas(_Eucalyptus):
 
     @property
     def loops_at_rest(self) -> bool:
+        """It uses none."""
+        return False
+
+    @property
+    def always_attached(self) -> bool:
         """It uses none."""
         return False
 

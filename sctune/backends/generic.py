@@ -28,6 +28,11 @@ class Generic:
         return True
 
     @property
+    def always_attached(self) -> bool:
+        """A file may lie there for any reason."""
+        return False
+
+    @property
     def persists_targets(self) -> bool:
         """targets.conf is how a plain tgt host keeps its targets."""
         return True

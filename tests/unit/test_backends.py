@@ -177,6 +177,9 @@ def test_what_the_configuration_says_is_tried_alone() -> None:
 @pytest.mark.parametrize(("era", "stays"), [(ERA_31, True), (ERA_OLD, True), (ERA_32, False), (ERA_33, False)])
 def test_what_is_normal_at_rest(era: str, stays: bool) -> None:
     assert EucalyptusOverlay(era=era).loops_at_rest is stays
+    assert EucalyptusOverlay(era=era).always_attached is (era == ERA_31)
+    assert not EucalyptusDas(era=era).always_attached
+    assert not GENERIC.always_attached
     assert EucalyptusDas(era=era).loops_at_rest is False
     assert GENERIC.loops_at_rest is True
 

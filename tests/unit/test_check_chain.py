@@ -15,8 +15,10 @@ from sctune.doctor import diagnose
 from sctune.findings import Severity
 from sctune.model.dm import DmTarget
 from sctune.unavailable import CannotLook, Reason, Unavailable
+from tests.fakes import FakeHost
 from tests.synthetic import name_of, storage_controller
-from tests.unit.chain_hosts import TIMEOUT, backed, device, euca, inventory, lv, pv, report, target
+from tests.unit.chain_hosts import NOBODY, SIZE, TIMEOUT, backed, copy, device, euca, inventory, lv, pv, report, target
+from tests.unit.serving_hosts import STORE
 from tests.unit.storage_hosts import absent, facts, loops, only, store, store_file
 
 if TYPE_CHECKING:
@@ -140,3 +142,40 @@ def test_it_is_only_said_for_want_of_a_better_one() -> None:
 
 def said_of_one(found: Report) -> set[str]:
     return {f.code for f in found.findings if f.subject.id == name_of(1) and f.severity is not Severity.INFO}
+
+
+NOW = FakeHost().now
+
+
+def at_rest(**parts: Any) -> Result:
+    """A host of 3.1 with one volume that was written to an hour ago and has no loop device; parts override."""
+    file = replace(store_file(VOL, SIZE, inode=1001), mtime=NOW - 3600)
+    answers: dict[str, Any] = {"stores": (store(files=(file,)),), "cloud": euca("3.1.2")}
+    made = inventory(**(answers | parts))
+    return CHECK.run(Look(inventory=made, config=made.config))
+
+
+def test_up_to_3_1_every_volume_has_a_loop_device() -> None:
+    finding = only(at_rest())
+    assert (finding.code, finding.subject.id, facts(finding)["layer"]) == ("VOLUME_CHAIN_BROKEN", VOL, "loop device")
+    assert at_rest(loops=loops(backed(1, VOL))).findings == ()
+    # tgtd is not what tells; without loop devices' own word nothing is missing.
+    assert only(at_rest(tgt=TIMEOUT)).subject.id == VOL
+    assert at_rest(loops=TIMEOUT).findings == ()
+    with pytest.raises(CannotLook):
+        at_rest(processes=TIMEOUT)
+
+
+@pytest.mark.parametrize("version", ["3.2.0", "4.4.2", ""])
+def test_later_a_volume_at_rest_is_a_file(version: str) -> None:
+    with pytest.raises(CannotLook):  # no tgtd: nothing is exported
+        at_rest(cloud=replace(euca(version), installed=True))
+
+
+def test_what_is_being_made_or_attached_is_not_judged() -> None:
+    young = store(files=(replace(store_file(VOL, SIZE, inode=1001), mtime=NOW - 60),))
+    assert at_rest(stores=(young,)).findings == ()
+    zeros = replace(NOBODY, copies=(copy("/dev/zero", f"{STORE}/{VOL}"),))
+    assert at_rest(processes=zeros).findings == ()
+    assert at_rest(host=FakeHost(boot=599.0)).findings == ()
+    assert at_rest(host=FakeHost(boot=600.0)).findings != ()
