@@ -51,6 +51,8 @@ WAITING = (
     "guest_disks",
     "buckets",
 )
+CLOUD = ("cloud_log", "cloud_faults", "node_log", "spool")
+WAITING = (*FIRST, "stores", "backings", "kernel_log", "disk_health", "tgt_load", "tgt_defaults", *CLOUD)
 """Parts that wait on something outside. They get threads; all others only keep us busy, and would get in each other's way: a
 thread gives up the interpreter at each of thousands of short reads and gets it back when the others are done with it."""
 JOINED = frozenset({"lvm", "loops", "stores", "dm", "block", "tgt", "sessions", "processes", "cloud"})

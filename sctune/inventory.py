@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from sctune.model.block import BlockDevice
     from sctune.model.chain import Chains
     from sctune.model.cloud import Cloud, CloudOptions
+    from sctune.model.cloud import Cloud
+    from sctune.model.cloud_log import CloudFaults, CloudLog, Spool
     from sctune.model.disk_health import DiskHealth
     from sctune.model.dm import DmDevice
     from sctune.model.guest import Guests
@@ -482,6 +484,32 @@ class Inventory:
         from sctune.probes.walrus import probe
 
         return probe(self.host, cloud=self.cloud, processes=self.processes)
+    def cloud_log(self) -> CloudLog | Unavailable:
+        """What the cloud's services logged of storage."""
+        from sctune.probes.cloud_log import probe
+
+        return probe(self.host, cloud=self.cloud, seconds=self.config.thresholds.log_seconds)
+
+    @Part
+    def node_log(self) -> CloudLog | Unavailable:
+        """What the node controller logged of storage."""
+        from sctune.probes.cloud_log import probe_node
+
+        return probe_node(self.host, cloud=self.cloud, seconds=self.config.thresholds.log_seconds)
+
+    @Part
+    def cloud_faults(self) -> CloudFaults | Unavailable:
+        """The faults that the cloud's components logged."""
+        from sctune.probes.cloud_log import probe_faults
+
+        return probe_faults(self.host, cloud=self.cloud, seconds=self.config.thresholds.log_seconds)
+
+    @Part
+    def spool(self) -> Spool | Unavailable:
+        """Parts of snapshots on their way to or from object storage."""
+        from sctune.probes.spool import probe
+
+        return probe(self.host, cloud=self.cloud)
 
     @Part
     def chains(self) -> Chains | Unavailable:

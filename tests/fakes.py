@@ -13,10 +13,15 @@ from sctune.host.base import (
     FileStat,
     FilesystemSpace,
     HostIdentity,
+    LogLines,
+    LogQuery,
     Process,
     Source,
     TgtMode,
 )
+from sctune.host.logfiles import KEPT, family
+from sctune.host.logscan import LogScan
+from sctune.host.zone import LocalTime
 from sctune.unavailable import Reason, Unavailable
 
 if TYPE_CHECKING:
@@ -41,6 +46,7 @@ class FakeHost:
     commands: dict[tuple[str, ...], Completed | Unavailable] = field(default_factory=dict)
     dm_answers: dict[DmQuery, str | Unavailable] = field(default_factory=dict)
     tgt_answers: dict[tuple[TgtMode, int, int | None], str | Unavailable] = field(default_factory=dict)
+    logs: dict[str, LogLines | Unavailable] = field(default_factory=dict)
     log: str | Unavailable = field(default_factory=lambda: absent("kernel log"))
     name: str = "fake"
     kernel: str = "6.1.0-56-amd64"
@@ -101,6 +107,21 @@ class FakeHost:
 
     def kernel_log(self) -> str | Unavailable:
         return self.log
+
+    def log_lines(self, path: str, query: LogQuery) -> LogLines | Unavailable:
+        """Searches the text of the file and of what it was rolled into, if it is among `files`; times are UTC."""
+        if path in self.logs:
+            return self.logs[path]
+        folder, _, name = path.rpartition("/")
+        names = [one.rpartition("/")[2] for one in self.files if one.rpartition("/")[0] == folder]
+        scan, pieces = LogScan(query, LocalTime(None)), family(name, names)
+        for one in pieces:
+            text = self.files[f"{folder}/{one}"]
+            if isinstance(text, Unavailable):
+                return text
+            data = text.encode("utf-8", "surrogateescape")
+            scan.backward(len(data), lambda offset, length, data=data: data[offset : offset + length])  # type: ignore[misc]
+        return scan.result(whole=len(pieces) <= KEPT, now=self.now) if pieces else absent(path)
 
     def close(self) -> None:
         """Nothing was started."""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sctune.check import Check
+    from sctune.config.model import Config
     from sctune.inventory import Inventory
     from sctune.model.baseline import Baseline
     from sctune.model.report import Report
@@ -32,6 +33,7 @@ def run_doctor(
     fail_on: FailOn,
     config_path: str | None,
     baseline: str | None = None,
+    since: str | None = None,
     quiet: bool = False,
     verbose: bool = False,
     begun: Inventory | None = None,
@@ -52,7 +54,7 @@ def run_doctor(
         choose(load_registry(), names)
     destination = Output(output)
     earlier = _earlier(baseline)
-    config = begun.config if begun else load_config(config_path)
+    config = reading_back(begun.config if begun else load_config(config_path), since)
     host = begun.host if begun else open_host(from_path, root)
     try:
         trace = None
@@ -85,6 +87,19 @@ def run_doctor(
 
         return state(report, fail_on)
     return exit_code(report, fail_on)
+
+
+def reading_back(config: Config, since: str | None) -> Config:
+    """The configuration, with logs read as far back as the command line says. Raises UserError for what is no age."""
+    if since is None:
+        return config
+    from sctune.config.sizes import Unreadable, parse_age
+
+    try:
+        seconds = parse_age(since)
+    except Unreadable as error:
+        raise UserError(f"--since: {error}", "Name how far back logs are read, e.g. --since 7d.") from None
+    return replace(config, thresholds=replace(config.thresholds, log_seconds=seconds))
 
 
 def _earlier(path: str | None) -> Baseline | None:

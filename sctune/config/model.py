@@ -37,6 +37,10 @@ class Thresholds:
     snapshot_used: Level = Level(warning=0.80, critical=0.95)
     thin_pool_used: Level = Level(warning=0.80, critical=0.95)
     file_settled_seconds: float = 600.0
+    log_seconds: float = 86400.0
+    copies_busy_seconds: float = 60.0
+    upload_stalled_seconds: float = 3600.0
+    spool_seconds: float = 3600.0
     suspended_seconds: float = 10.0
     outage_survived_seconds: float = 30.0
     session_unused_seconds: float = 600.0

@@ -15,6 +15,9 @@ _LOOSE = {unit.lower(): unit for unit in ("KiB", "MiB", "GiB", "TiB", "PiB", "KB
 _QUANTITY = re.compile(r"([0-9]{1,19}(?:\.[0-9]{1,9})?) ?([A-Za-z]*)\Z")
 _PERCENT = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,9})?) ?%\Z")
 
+_AGE = re.compile(r"([0-9]{1,9}) ?([smhdw]?)\Z")
+_AGES = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+
 
 class Unreadable(ValueError):
     """The text is no such quantity; the message says what was expected and, where it can be guessed, what was meant."""
@@ -50,6 +53,14 @@ def parse_percent(text: str) -> float:
     if match is None:
         raise Unreadable(f'expected a ratio such as 0.8 or "80 %", got {text!r}')
     return float(Fraction(match[1]) / 100)
+
+
+def parse_age(text: str) -> float:
+    """`90m`, `24h`, `7d` or `2w` in seconds; a plain number is seconds."""
+    match = _AGE.match(text.strip())
+    if match is None:
+        raise Unreadable(f"expected an age such as 24h or 7d, got {text!r}")
+    return float(match[1]) * _AGES[match[2]]
 
 
 def _unit_message(number: str, unit: str) -> str:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         FileStat,
         FilesystemSpace,
         HostIdentity,
+        LogLines,
         Process,
         Source,
         TgtMode,
@@ -47,6 +48,7 @@ class Answers:
     dm: dict[DmQuery, str | Unavailable] = field(default_factory=dict)
     tgt: dict[tuple[TgtMode, int, int | None], str | Unavailable] = field(default_factory=dict)
     kernel_log: str | Unavailable | None = None
+    logs: dict[str, LogLines | Unavailable] = field(default_factory=dict)
     patterns: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Of sctune-capture.sh alone, which asks by pattern: what it looked for, by the kind of question. What a pattern covers and has
     no answer was not there. Its commands are kept by `questions.without_devices`."""

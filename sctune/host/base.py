@@ -130,6 +130,43 @@ class Clock:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LogQuery:
+    """Which lines of a log are wanted: those that hold one of `words` and match `pattern`, an extended regular expression that
+    Python's re and awk read alike, logged at `since` (seconds since the epoch) or later."""
+
+    words: tuple[str, ...]
+    pattern: str
+    since: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogLine:
+    """A message, and how often it was logged from `first` to `last` (seconds since the epoch). `continued`: a line without a time
+    of its own, of a longer message or a Java stack trace; it has that of the line before."""
+
+    first: float
+    last: float
+    count: int
+    text: str
+    continued: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogLines:
+    """What was found in a log and the older files it was rolled into, newest first, each message once.
+
+    All that was logged from `begins` on was looked at; None where no line has a time that is understood. `whole`: from the very
+    first line on, none has been rolled away. `size` is how many bytes were looked at. `zone` names the zone in which the log's
+    times, which are local ones, were taken."""
+
+    lines: tuple[LogLine, ...]
+    begins: float | None
+    whole: bool
+    size: int
+    zone: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HostIdentity:
     """uname(2)'s node name and release, and whether the look had root's rights."""
 
@@ -212,6 +249,12 @@ class Host(Protocol):
     def kernel_log(self) -> str | Unavailable:
         """What the kernel has said since boot, as far back as it still knows, oldest first: `[  123.456789] text` lines as
         dmesg(1) prints them, in seconds on the kernel's own clock, which stands still while the machine sleeps. The last 4 MiB."""
+        ...
+
+    def log_lines(self, path: str, query: LogQuery) -> LogLines | Unavailable:
+        """The lines of a log and of what it was rolled into (PATH.1, PATH.2.gz …), read from its end back in a disposable child, so
+        many bytes and seconds at most. Messages are without time, level, class and thread, cut after 500 characters, and may hold
+        secrets."""
         ...
 
     def close(self) -> None:

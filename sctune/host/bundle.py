@@ -8,7 +8,8 @@
 The outcome is "ok" or one of the six reasons of not knowing, followed by what was asked, the detail, and pids. Details of "ok":
 list: the names. readlink: the target. stat, stat_file: nine numbers. lstat_mtime: seconds. list_files: how many `entry`
 lines follow, each of folder, outcome, name and stat. space: five numbers. run: status, seconds, NNNN. dm, tgt, processes,
-kernel_log, and read where a path cannot be the name of a file under files/: NNNN.
+kernel_log, and read where a path cannot be the name of a file under files/: NNNN. log: begins (or -), whole (0 or 1), size, zone,
+NNNN of its lines.
 
 What sctune-capture.sh writes is no archive but one text, which `read_bundle` reads as well: see `script_text`.
 """
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from sctune.host.answers import Answers
+    from sctune.host.base import LogLines
 
 T = TypeVar("T")
 SCHEMA = 1
@@ -169,6 +171,12 @@ def _folder_lines(answers: Answers) -> Iterator[str]:
             yield line("entry", quote(path), outcome, (entry.name, *fields))
 
 
+def _log_fields(found: LogLines, outputs: _Outputs) -> tuple[str, ...]:
+    name = outputs.add(index.log_table(found.lines))
+    begins = "-" if found.begins is None else repr(found.begins)
+    return begins, "1" if found.whole else "0", str(found.size), found.zone, name
+
+
 def _output_lines(answers: Answers, outputs: _Outputs) -> Iterator[str]:
     for argv, completed in sorted(answers.commands.items(), key=lambda item: item[0]):
         if isinstance(completed, Unavailable):
@@ -185,5 +193,8 @@ def _output_lines(answers: Answers, outputs: _Outputs) -> Iterator[str]:
         texts.append(("processes", "-", table))
     if answers.kernel_log is not None:
         texts.append(("kernel_log", "-", answers.kernel_log))
+    for path, found in answers.logs.items():
+        key = quote(path)
+        yield _no("log", key, found) if isinstance(found, Unavailable) else line("log", key, OK, _log_fields(found, outputs))
     for kind, key, text in texts:
         yield _no(kind, key, text) if isinstance(text, Unavailable) else line(kind, key, OK, (outputs.add(text),))

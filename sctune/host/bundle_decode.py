@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from sctune.errors import UserError
 from sctune.host import index
 from sctune.host.answers import Answers
-from sctune.host.base import Clock, Completed, DmQuery, FileEntry, HostIdentity, Source, TgtMode
+from sctune.host.base import Clock, Completed, DmQuery, FileEntry, HostIdentity, LogLines, Source, TgtMode
 from sctune.host.bundle import HEADER, INDEX, SCHEMA
 from sctune.host.index import OK, MalformedIndex, unquote, unquote_words
 
@@ -129,6 +129,8 @@ class _Reader:
                 answers.processes = self._answer(key, outcome, details, lambda f: index.parse_process_table(self._output(f)))
             case "kernel_log":
                 answers.kernel_log = self._answer(key, outcome, details, self._output)
+            case "log":
+                answers.logs[path] = self._answer(key, outcome, details, self._log)
             case _:
                 raise MalformedIndex(f"{kind[:40]!r} is no kind of answer")
 
@@ -164,6 +166,17 @@ class _Reader:
         if name not in self._members:
             raise MalformedIndex(f"{name[:80]} is missing")
         return index.to_text(self._members[name])
+
+    def _log(self, fields: tuple[str, ...]) -> LogLines:
+        if len(fields) != 5:
+            raise MalformedIndex(f"a log has 5 details, not {len(fields)}")
+        return LogLines(
+            lines=index.parse_log_table(self._output(fields[4:])),
+            begins=None if fields[0] == "-" else index.real(fields[0]),
+            whole=fields[1] == "1",
+            size=index.number(fields[2]),
+            zone=fields[3],
+        )
 
     def _completed(self, argv: tuple[str, ...], fields: tuple[str, ...]) -> Completed:
         if len(fields) != 3:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
         FileStat,
         FilesystemSpace,
         HostIdentity,
+        LogLines,
+        LogQuery,
         Process,
         TgtMode,
     )
@@ -113,6 +115,10 @@ class CaptureHost:
     def kernel_log(self) -> str | Unavailable:
         """The kernel's log as captured."""
         return _of(self._answers.kernel_log, "kernel log")
+
+    def log_lines(self, path: str, query: LogQuery) -> LogLines | Unavailable:
+        """The lines of a log as captured: those that the capture was made for, which may be other ones or reach less far back."""
+        return self._path("log", self._answers.logs.get(path), path)
 
     def _path(self, kind: str, answer: T | None, path: str) -> T | Unavailable:
         if answer is None and any(covers(pattern, path) for pattern in self._answers.patterns.get(kind, ())):

@@ -10,7 +10,7 @@ import math
 import re
 from typing import TYPE_CHECKING
 
-from sctune.host.base import FileKind, FileStat, FilesystemSpace, Process
+from sctune.host.base import FileKind, FileStat, FilesystemSpace, LogLine, Process
 from sctune.unavailable import Reason, Unavailable
 
 if TYPE_CHECKING:
@@ -159,6 +159,26 @@ def parse_space(fields: Sequence[str]) -> FilesystemSpace:
         raise MalformedIndex(f"the space of a file system has 5 fields, not {len(fields)}")
     total, free, available, inodes, inodes_free = map(number, fields)
     return FilesystemSpace(total=total, free=free, available=available, inodes=inodes, inodes_free=inodes_free)
+
+
+_LOG_HEADER = "# first\tlast\tcount\tcontinued\ttext\n"
+
+
+def log_table(lines: Sequence[LogLine]) -> str:
+    """Lines of a log, a line each under a line of titles."""
+    rows = ((repr(one.first), repr(one.last), str(one.count), "1" if one.continued else "0", one.text) for one in lines)
+    return _LOG_HEADER + "".join("\t".join(map(quote, row)) + "\n" for row in rows)
+
+
+def parse_log_table(text: str) -> tuple[LogLine, ...]:
+    """Raises MalformedIndex."""
+    rows = [row.split("\t") for row in text.split("\n") if row and not row.startswith("#")]
+    if any(len(row) != 5 for row in rows):
+        raise MalformedIndex("a line of a log has 5 fields")
+    return tuple(
+        LogLine(first=real(row[0]), last=real(row[1]), count=number(row[2]), continued=row[3] == "1", text=unquote(row[4]))
+        for row in rows
+    )
 
 
 _PROCESS_HEADER = "# pid\tppid\tstate\tuid\tthreads\tstarted\tcpu_seconds\tname\targuments...\n"

@@ -9,7 +9,18 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sctune.host.base import Clock, FileEntry, FileKind, FileStat, FilesystemSpace, HostIdentity, Process, Source
+from sctune.host.base import (
+    Clock,
+    FileEntry,
+    FileKind,
+    FileStat,
+    FilesystemSpace,
+    HostIdentity,
+    LogLine,
+    LogLines,
+    Process,
+    Source,
+)
 from sctune.host.children import Nursery, Outcome
 from sctune.host.silence import STALL, gave_up, heard
 from sctune.unavailable import Reason, Unavailable
@@ -18,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from sctune.host.ahead import Ahead
-    from sctune.host.base import Completed, DmQuery, TgtMode
+    from sctune.host.base import Completed, DmQuery, LogQuery, TgtMode
 
 T = TypeVar("T")
 READ_LIMIT = 4 * 1024 * 1024
@@ -26,6 +37,8 @@ _TABLE_BUDGET = 9.0
 """On a slow and busy machine it takes seconds until the child has told the first process."""
 _STORE_BUDGET = 6.0
 _TGT_TIMEOUT = 3.0
+_LOG_SECONDS = 3.0
+"""How long one log is searched; what is older than was found until then is not known."""
 _LOOK_BUDGET = 13.0
 """The doctor ends within 15 s; children that stay have to be given up, and the report written."""
 
@@ -300,6 +313,34 @@ class LiveHost:
             return read_all()
         except OSError as error:
             return unavailable(error.errno, "/dev/kmsg")
+
+    def log_lines(self, path: str, query: LogQuery) -> LogLines | Unavailable:
+        """Searches a log in a child, which ends its search by itself when its time is up."""
+        left = self._time_left(_LOG_SECONDS)
+        outcome = self._nursery.run(
+            "search_log",
+            path,
+            (query.words, query.pattern, query.since),
+            self._clock.now,
+            left,
+            stall=left + STALL,
+            deadline=time.monotonic() + left + STALL,
+        )
+        if not outcome.finished:
+            return gave_up(outcome, path)
+        head, *lines = outcome.items
+        if len(head) == 1:
+            return unavailable(head[0], path)
+        return LogLines(
+            lines=tuple(
+                LogLine(first=first, last=last, count=count, text=text.decode("utf-8", "surrogateescape"), continued=continued)
+                for first, last, count, text, continued in lines
+            ),
+            begins=head[0],
+            whole=head[1],
+            size=head[2],
+            zone=head[3],
+        )
 
     def _deadline(self, patience: float) -> float:
         """When to give up what may take `patience` seconds: never after the end of the whole look."""

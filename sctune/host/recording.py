@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, TypeVar
 
 from sctune.host.answers import Answers
 from sctune.host.base import Completed, FileEntry, Process
-from sctune.host.redact import redact_argv, redact_file, redact_text, redact_unavailable
+from sctune.host.redact import redact_argv, redact_file, redact_message, redact_text, redact_unavailable
+from sctune.records import replace
 from sctune.unavailable import Unavailable
 from sctune.version import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sctune.host.base import Clock, DmQuery, FileStat, FilesystemSpace, Host, HostIdentity, Source, TgtMode
+    from sctune.host.base import Clock, DmQuery, FileStat, FilesystemSpace, Host, HostIdentity, LogLines, LogQuery, Source, TgtMode
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -60,6 +61,7 @@ class RecordingHost:
                 dm=dict(kept.dm),
                 tgt=dict(kept.tgt),
                 kernel_log=kept.kernel_log,
+                logs=dict(kept.logs),
             )
 
     def close(self) -> None:
@@ -163,6 +165,14 @@ class RecordingHost:
         with self._lock:
             self._answers.kernel_log = kept
         return kept
+
+    def log_lines(self, path: str, query: LogQuery) -> LogLines | Unavailable:
+        """Asked, redacted and kept."""
+        answer = self._host.log_lines(path, query)
+        if not isinstance(answer, Unavailable):
+            lines = tuple(replace(line, text=redact_message(line.text)) for line in answer.lines)
+            answer = replace(answer, lines=lines)
+        return self._keep(self._answers.logs, path, answer)
 
     def _keep(self, mapping: dict[K, V | Unavailable], key: K, answer: V | Unavailable) -> V | Unavailable:
         kept = redact_unavailable(answer) if isinstance(answer, Unavailable) else answer

@@ -18,6 +18,8 @@ _SHELL_WORDS = re.compile(r"""[ \t]++|(?:"(?:[^"\\]|\\.)*+"?|'[^']*+'?|\\.|\\$|[
 _QUOTING = re.compile(r"""\"((?:[^"\\]|\\.)*+)"?|'([^']*+)'?|\\(.)""", re.DOTALL)
 _BLANK = re.compile(r"[ \t\n]")
 _DEEPEST = 8
+# Base64 of 30 bytes and more; RSA, with which clouds encrypt, makes hundreds of letters.
+_ENCRYPTED = re.compile(r"[A-Za-z0-9+/]{40,}+={0,2}")
 # getopt_long(3) takes any unambiguous beginning of an option's name: --pas is tgtadm's --password.
 _PASSWORD_OPTION = re.compile(r"-{1,2}pas[a-z]{0,8}", re.IGNORECASE)
 _VALUE_OPTIONS = ("--va", "--val", "--valu", "--value")
@@ -58,6 +60,12 @@ def redact_text(text: str) -> str:
         lines = text.split("\n")
         text = "\n".join(_redact_line(line) if _COMMAND_LINE.search(line) else line for line in lines)
     return mask_values(text)
+
+
+def redact_message(text: str) -> str:
+    """A message of a cloud's log without its secrets: beside those of command lines, tokens and what was encrypted (as the
+    password in a connection string, `,,,SECRET,,HOST,IQN`), which are told by their length alone."""
+    return _ENCRYPTED.sub(MASK, redact_text(text))
 
 
 def redact_file(path: str, text: str) -> str:

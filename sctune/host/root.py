@@ -22,9 +22,10 @@ from sctune.unavailable import Reason, Unavailable
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sctune.host.base import Completed, DmQuery, FilesystemSpace, Process, TgtMode
+    from sctune.host.base import Completed, DmQuery, FilesystemSpace, LogLines, LogQuery, Process, TgtMode
 
 READ_LIMIT = 4 * 1024 * 1024
+_LOG_SECONDS = 20.0
 _MAX_LINKS = 40  # as the kernel's own limit (path_resolution(7))
 # Folders that a running system fills; empty or missing in a tree, they say nothing about the host.
 _RUNNING = ("proc", "sys", "run")
@@ -63,9 +64,7 @@ class RootHost:
     def read(self, path: str) -> str | Unavailable:
         """A regular file of the tree."""
         try:
-            # The last link is resolved already; O_NOFOLLOW for a tree that changes under us, O_NONBLOCK for a FIFO.
-            flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
-            descriptor = os.open(self._resolve(path), flags)
+            descriptor = self._open(path)
             try:
                 if not stat_module.S_ISREG(os.fstat(descriptor).st_mode):
                     return Unavailable(reason=Reason.FAILED, what=path, detail="not a regular file")
@@ -144,6 +143,35 @@ class RootHost:
     def kernel_log(self) -> str | Unavailable:
         """Not collected: what a tree holds in /var/log may be of any boot."""
         return not_collected("kernel log", "a file tree has no running kernel")
+
+    def log_lines(self, path: str, query: LogQuery) -> LogLines | Unavailable:
+        """Searches a log of the tree, its times read as the tree's /etc/localtime says."""
+        from sctune.host.logfiles import family, search
+        from sctune.host.zone import LocalTime
+
+        folder, _, name = path.rpartition("/")
+        names = self.list(folder)
+        if isinstance(names, Unavailable):
+            return names
+        paths = [f"{folder}/{one}" for one in family(name, names)]
+        zone = LocalTime(self._localtime())
+        try:
+            return search(paths, self._open, query, zone, now=self.clock().now, seconds=_LOG_SECONDS)
+        except (OSError, ValueError) as error:
+            return _unavailable(error, path)
+
+    def _open(self, path: str) -> int:
+        # The last link is resolved already; O_NOFOLLOW for a tree that changes under us, O_NONBLOCK for a FIFO.
+        flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
+        return os.open(self._resolve(path), flags)
+
+    def _localtime(self) -> bytes | None:
+        """tzfile(5), which is no text."""
+        try:
+            with os.fdopen(self._open("/etc/localtime"), "rb") as file:
+                return file.read(1 << 20)
+        except (OSError, ValueError):
+            return None
 
     def _has_content(self, name: str) -> bool:
         try:

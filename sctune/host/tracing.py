@@ -26,6 +26,8 @@ if TYPE_CHECKING:
         FilesystemSpace,
         Host,
         HostIdentity,
+        LogLines,
+        LogQuery,
         Process,
         Source,
         TgtMode,
@@ -140,6 +142,15 @@ class TracingHost:
     def kernel_log(self) -> str | Unavailable:
         """Asked and told."""
         return self._ask("kernel log", "since boot", self._host.kernel_log, lambda text: f"{text.count(chr(10))} lines")
+
+    def log_lines(self, path: str, query: LogQuery) -> LogLines | Unavailable:
+        """Asked and told."""
+        return self._ask(
+            "log in a child",
+            path,
+            lambda: self._host.log_lines(path, query),
+            lambda found: f"{len(found.lines)} messages in {found.size} bytes",
+        )
 
     def _ask(self, how: str, what: str, ask: Callable[[], T | Unavailable], words: Callable[[T], str]) -> T | Unavailable:
         began = time.monotonic()

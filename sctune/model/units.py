@@ -25,3 +25,10 @@ def duration_words(seconds: float) -> str:
         if seconds >= 2 * unit:
             return f"{seconds / unit:.0f} {name}"
     return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+
+
+def moment_words(seconds: float) -> str:
+    """A time in seconds since the epoch as people and programs write it: 2015-06-01T10:11:12Z."""
+    import time
+
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))

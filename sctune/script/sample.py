@@ -19,6 +19,8 @@ from sctune.host.base import (
     FileStat,
     FilesystemSpace,
     HostIdentity,
+    LogLines,
+    LogQuery,
     Process,
     Source,
     TgtMode,
@@ -294,6 +296,12 @@ class SampleHost:
         # Two on one host: a file and a device.
         first, second = (_TARGET.format(lun=lun, space=" ") for lun in LUNS)
         return first + second.replace("Target 1", "Target 2").replace(":t", ":u")
+
+    def log_lines(self, path: str, query: LogQuery) -> LogLines | Unavailable:
+        """Nothing that is wanted was logged."""
+        if self._lacks("log", path):
+            return Unavailable(reason=Reason.ABSENT, what=path)
+        return LogLines(lines=(), begins=1e9 - 3600.0, whole=True, size=100, zone="UTC +0000")
 
     def kernel_log(self) -> str | Unavailable:
         """Nothing was logged."""
