@@ -6,7 +6,6 @@ from shlex import quote
 from typing import TYPE_CHECKING
 
 from sctune.check import Check, Look, Result, not_applicable
-from sctune.cloud_service import copies_limit, own_copies
 from sctune.findings import Code, Finding, Risk, Severity, evidence
 from sctune.lvm_view import subject_of
 from sctune.model.units import duration_words
@@ -18,10 +17,6 @@ if TYPE_CHECKING:
     from sctune.inventory import Inventory
     from sctune.model.chain import Chains
     from sctune.model.lvm import LogicalVolume
-    from sctune.model.process import Processes
-
-HANDOVER_SECONDS = 5.0
-"""The copy starts right after the snapshot is made, and the snapshot is removed right after the copy: so long it may be without."""
 
 LEFTOVER = Code(
     code="LVM_SNAPSHOT_LEFTOVER",
@@ -55,50 +50,6 @@ def _run(look: Look) -> Result:
         return not_applicable("no cloud's COW snapshot is on this host")
     found = leftovers(ours, inventory, need(inventory.processes))
     return Result(examined=len(ours), findings=tuple(_finding(one.lv, one.age, inventory, chains) for one in found))
-    processes = need(inventory.processes)
-    devices = by_uuid(inventory.dm)
-    findings = []
-    for lv, backend in ours:
-        view = snapshot_view(lv, devices, None)
-        valid = view.state in (None, SnapshotState.ACTIVE)
-        if valid and not _in_use(lv, processes) and not _may_wait(backend, inventory, processes):
-            age = _age(lv, inventory)
-            if age is None or age >= HANDOVER_SECONDS:
-                findings.append(_finding(lv, age, inventory, chains))
-    return Result(examined=len(ours), findings=tuple(findings))
-
-
-def _passing(chains: Chains, lv: LogicalVolume) -> Backend | None:
-    """The backend that made the snapshot and does not mean to keep it."""
-    for backend in chains.backends:
-        name = backend.lv_name(lv.vg, lv.name, lv.tags)
-        if name.ours and name.is_snapshot and backend.snapshots_pass:
-            return backend
-    return None
-
-
-def _in_use(lv: LogicalVolume, processes: Processes) -> bool:
-    """Whether a copy reads it, or an LVM command is at work on it or on its VG."""
-    paths = {lv.path, lv.dm_path}
-    if any(copy.source in paths for copy in processes.copies):
-        return True
-    words = {*paths, lv.full_name, lv.vg, lv.path.removeprefix("/dev/")}
-    return any(word.replace("//", "/") in words for process in processes.lvm for word in process.argv[1:])
-
-
-def _may_wait(backend: Backend, inventory: Inventory, processes: Processes) -> bool:
-    """Whether the storage controller runs as many copies as it allows itself."""
-    limit = copies_limit(backend, inventory)
-    return limit is not None and len(own_copies(processes)) >= limit
-
-
-def _age(lv: LogicalVolume, inventory: Inventory) -> float | None:
-    """Seconds since it was made, or since it became active where that is later. None where nothing tells."""
-    device = next((device for device in known(inventory.dm) or () if device.uuid == lv.dm_uuid), None)
-    ages = [inventory.clock.now - lv.created] if lv.created is not None else []
-    if device is not None and device.activated is not None:
-        ages.append(inventory.clock.boot - device.activated)
-    return max(0.0, min(ages)) if ages else None
 
 
 def _finding(lv: LogicalVolume, age: float | None, inventory: Inventory, chains: Chains) -> Finding:

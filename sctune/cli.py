@@ -101,15 +101,11 @@ def doctor(
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Say on standard error what is read and how long it takes.")
     ] = False,
-    config: _Configuration = None,
     since: Annotated[
         str | None,
         typer.Option("--since", metavar="AGE", help="How far back a cloud's logs are read: 90m, 24h, 7d (default: a day)."),
     ] = None,
-    config: Annotated[
-        str | None,
-        typer.Option("--config", metavar="FILE", help="Configuration (default: /etc/sctune/sctune.yaml where there is one)."),
-    ] = None,
+    config: _Configuration = None,
 ) -> Body:
     """Say what is wrong with a host.
 

@@ -39,20 +39,10 @@ NO_SECOND_LOOK_AFTER = 3.5
 SLOW_BUT_SOUND = 6.5
 """The same where everything answered: a slow host, whose second look takes as long as its first."""
 
-WAITING = (
-    *FIRST,
-    "stores",
-    "backings",
-    "kernel_log",
-    "disk_health",
-    "tgt_load",
-    "tgt_defaults",
-    "multipath",
-    "guest_disks",
-    "buckets",
-)
-CLOUD = ("cloud_log", "cloud_faults", "node_log", "spool")
-WAITING = (*FIRST, "stores", "backings", "kernel_log", "disk_health", "tgt_load", "tgt_defaults", *CLOUD)
+CLOUD = ("cloud_log", "cloud_faults", "node_log", "spool", "buckets")
+TARGETS = ("backings", "tgt_load", "tgt_defaults")
+GUESTS = ("guests", "guest_disks", "multipath")
+WAITING = (*FIRST, "stores", "kernel_log", "disk_health", *TARGETS, *GUESTS, *CLOUD)
 """Parts that wait on something outside. They get threads; all others only keep us busy, and would get in each other's way: a
 thread gives up the interpreter at each of thousands of short reads and gets it back when the others are done with it."""
 JOINED = frozenset({"lvm", "loops", "stores", "dm", "block", "tgt", "sessions", "processes", "cloud"})

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from sctune.model.block import BlockDevice
     from sctune.model.chain import Chains
     from sctune.model.cloud import Cloud, CloudOptions
-    from sctune.model.cloud import Cloud
     from sctune.model.cloud_log import CloudFaults, CloudLog, Spool
     from sctune.model.disk_health import DiskHealth
     from sctune.model.dm import DmDevice
@@ -484,6 +483,8 @@ class Inventory:
         from sctune.probes.walrus import probe
 
         return probe(self.host, cloud=self.cloud, processes=self.processes)
+
+    @Part
     def cloud_log(self) -> CloudLog | Unavailable:
         """What the cloud's services logged of storage."""
         from sctune.probes.cloud_log import probe

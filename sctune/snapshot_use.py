@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sctune.cloud_service import copies_limit, own_copies
 from sctune.lvm_view import by_uuid, snapshot_view
 from sctune.model.dm import SnapshotState
 from sctune.records import dataclass
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
 HANDOVER_SECONDS = 5.0
 """The copy starts right after the snapshot is made, and the snapshot is removed right after the copy: so long it may be without."""
-_COPIES_PROPERTY = "system.exec.max_restricted_concurrent_ops"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,17 +58,9 @@ def leftovers(
 
 
 def may_wait(backend: Backend, inventory: Inventory, processes: Processes) -> bool:
-    """Whether the storage controller runs as many copies as it allows itself. Those it started are its children: one that it
-    lost by a restart holds nobody up."""
-    limit = backend.copies_at_once
-    if limit is None:
-        return False
-    cloud = known(inventory.cloud)
-    told = dict(cloud.properties).get(_COPIES_PROPERTY, "") if cloud is not None else ""
-    if told.isascii() and told.isdecimal() and len(told) < 6:
-        limit = int(told)
-    controllers = {process.pid for process in processes.eucalyptus}
-    return sum(copy.process.ppid in controllers for copy in processes.copies) >= limit
+    """Whether the storage controller runs as many copies as it allows itself."""
+    limit = copies_limit(backend, inventory)
+    return limit is not None and len(own_copies(processes)) >= limit
 
 
 def _backend_of(chains: Chains, lv: LogicalVolume) -> Backend | None:

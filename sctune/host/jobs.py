@@ -160,6 +160,8 @@ def _redacted(argv: tuple[str, ...]) -> tuple[str, ...]:
 
 _KTHREADD = 2
 """The kernel's own threads are its children; a host has hundreds."""
+
+
 def search_log(path: str, wanted: tuple[tuple[str, ...], str, float], now: float, seconds: float) -> Iterator[tuple[Any, ...]]:
     """`wanted` are the fields of a LogQuery. (begins, whole, size, zone), then (first, last, count, text, continued) for each
     message; or (errno,)."""

@@ -25,6 +25,7 @@ from tests.unit.storage_hosts import (
     dm,
     facts,
     idle_tgtd,
+    look,
     loop,
     loops,
     mount,
