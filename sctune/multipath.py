@@ -83,7 +83,7 @@ def _given(fast: int, loss: float | None, waits: float) -> tuple[int | None, ...
         return (None,)
     if loss:
         return (fast if fast < max(loss, waits) else None,)
-    # Without dev_loss_tmo the wait alone counts too in some versions: up to 0.8.4, and again in late ones (0.14).
+    # Without dev_loss_tmo the wait alone counts too up to 0.8.4, and again since 0.11.
     return (fast, None) if waits and fast >= waits else (fast,)
 
 
