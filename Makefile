@@ -47,6 +47,7 @@ test-all: test
 
 scenarios: $(VENV)/.sctune-test
 	$(VENV)/bin/python -m pytest -m vm --update-scenarios $(TWO_MACHINES) tests/vm
+	$(VENV)/bin/python -m tests.scenarios.operator_notes
 	$(VENV)/bin/python -m pytest --update-golden tests/scenarios
 
 check: $(VENV)/.sctune-test
