@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import threading
-import time
-from typing import TYPE_CHECKING, Generic, TypeVar, cast, overload
+from typing import TYPE_CHECKING
 
-from sctune.unavailable import Reason, Unavailable
+from sctune.inventory_part import Part
+from sctune.inventory_system import SystemParts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Mapping
 
-    from sctune.config.model import Config
-    from sctune.host.base import Clock, Host, HostIdentity
     from sctune.model.block import BlockDevice
     from sctune.model.chain import Chains
     from sctune.model.cloud import Cloud, CloudOptions
@@ -22,103 +19,25 @@ if TYPE_CHECKING:
     from sctune.model.guest import Guests
     from sctune.model.initiator import InitiatorConfiguration, IscsiSession, NodeRecord, TcpTransport
     from sctune.model.io import IoCounters, LunIo, ScsiCounters
-    from sctune.model.kernel_log import KernelLog
     from sctune.model.lio import LioPortal
     from sctune.model.loop import LoopState
     from sctune.model.lvm import LvmArchive, LvmReport, LvmSettings
     from sctune.model.multipath import Multipath
-    from sctune.model.network import Network
-    from sctune.model.process import GuestDisks, Processes
+    from sctune.model.process import GuestDisks
     from sctune.model.raid import MdArray
     from sctune.model.store import Mount, VolumeStore
-    from sctune.model.sysctl import SysctlState
-    from sctune.model.system import CpuGovernors, HugePages, Listener, Memory, Pressure, Tuned, Unit, Writeback
     from sctune.model.target import Backing, TgtConfiguration, TgtState
     from sctune.model.tgt_tuning import TargetParameters, TgtLoad, TgtVersion
-    from sctune.model.tuned import TunedProfile
+    from sctune.unavailable import Unavailable
 
-T = TypeVar("T")
+__all__ = ["FIRST", "Inventory", "Part"]
 
 FIRST = ("lvm", "units", "tgt", "processes")
 """Parts that wait on something outside this process from their first moment, the longest wait first."""
 
 
-class Part(Generic[T]):
-    """A lazily fetched part of the inventory: a property with a lock of its own, so that parts are fetched side by side
-    and each once. A defect in a probe is a part that failed, never a traceback in front of an operator."""
-
-    def __init__(self, fetch: Callable[[Inventory], T | Unavailable]) -> None:
-        self.fetch = fetch
-        self.name = fetch.__name__
-        self.__doc__ = fetch.__doc__
-
-    @overload
-    def __get__(self, inventory: None, owner: type) -> Part[T]: ...
-    @overload
-    def __get__(self, inventory: Inventory, owner: type) -> T | Unavailable: ...
-    def __get__(self, inventory: Inventory | None, owner: type) -> Part[T] | T | Unavailable:
-        if inventory is None:
-            return self
-        with inventory.lock(self.name):
-            if self.name not in inventory.parts:
-                inventory.fetching.add(self.name)
-                inventory.parts[self.name] = self._guarded(inventory)
-                inventory.fetching.discard(self.name)
-        return cast("T | Unavailable", inventory.parts[self.name])
-
-    def _guarded(self, inventory: Inventory) -> T | Unavailable:
-        try:
-            return self.fetch(inventory)
-        except Exception as error:
-            if inventory.strict:
-                raise
-            return Unavailable(
-                reason=Reason.FAILED,
-                what=f"probe {self.name}",
-                detail=f"defect in sctune, please report: {type(error).__name__}: {error}",
-            )
-
-
-class Inventory:
-    """What is there. `strict` lets a probe's exception through (tests)."""
-
-    def __init__(self, host: Host, config: Config, *, strict: bool = False) -> None:
-        self.host = host
-        self.config = config
-        self.strict = strict
-        self.began = time.monotonic()
-        self.parts: dict[str, object] = {}
-        self.fetching: set[str] = set()
-        """Parts that were asked for and have not answered yet: what is waited for."""
-        self._locks: dict[str, threading.RLock] = {}
-        self._guard = threading.Lock()
-
-    def lock(self, name: str) -> threading.RLock:
-        """The lock of one part."""
-        with self._guard:
-            return self._locks.setdefault(name, threading.RLock())
-
-    def fetch(self, names: Iterable[str]) -> None:
-        """Fetches parts side by side. Each probe keeps its own deadline; this returns when all have answered."""
-        for thread in self.start(names):
-            thread.join()
-
-    def start(self, names: Iterable[str]) -> list[threading.Thread]:
-        """Begins to fetch parts and does not wait for them: whoever asks for one does."""
-        threads = [threading.Thread(target=getattr, args=(self, name, None), name=f"probe-{name}", daemon=True) for name in names]
-        for thread in threads:
-            thread.start()
-        return threads
-
-    @property
-    def identity(self) -> HostIdentity:
-        """Name, kernel, rights."""
-        return self.host.identity()
-
-    @property
-    def clock(self) -> Clock:
-        """When the look began."""
-        return self.host.clock()
+class Inventory(SystemParts):
+    """What is there."""
 
     @Part
     def block(self) -> tuple[BlockDevice, ...] | Unavailable:
@@ -296,27 +215,6 @@ class Inventory:
         return probe_portals(self.host, lio=self.lio)
 
     @Part
-    def listeners(self) -> tuple[Listener, ...] | Unavailable:
-        """TCP sockets that listen: asked only where somebody else may have a port."""
-        from sctune.probes.listeners import probe
-
-        return probe(self.host)
-
-    @Part
-    def addresses(self) -> tuple[str, ...] | Unavailable:
-        """This host's own IP addresses."""
-        from sctune.probes.addresses import probe
-
-        return probe(self.host)
-
-    @Part
-    def network(self) -> Network | Unavailable:
-        """Network interfaces and routes."""
-        from sctune.probes.network import probe
-
-        return probe(self.host)
-
-    @Part
     def sessions(self) -> tuple[IscsiSession, ...] | Unavailable:
         """Live iSCSI sessions of this host's initiator."""
         from sctune.probes.iscsi_sessions import probe
@@ -359,13 +257,6 @@ class Inventory:
         return probe(self.host, dm=self.dm, block=self.devices)
 
     @Part
-    def kernel_log(self) -> KernelLog | Unavailable:
-        """What the kernel's log says of storage since boot."""
-        from sctune.probes.kernel_log import probe
-
-        return probe(self.host)
-
-    @Part
     def iscsi_transport(self) -> TcpTransport | Unavailable:
         """Whether the kernel has iscsi_tcp, or can load it."""
         from sctune.probes.iscsi_transport import probe
@@ -387,81 +278,11 @@ class Inventory:
         return probe(self.host, self.devices)
 
     @Part
-    def writeback(self) -> Writeback | Unavailable:
-        """vm.dirty_*."""
-        from sctune.probes.writeback import probe
-
-        return probe(self.host)
-
-    @Part
-    def memory(self) -> Memory | Unavailable:
-        """/proc/meminfo."""
-        from sctune.probes.memory import probe_memory
-
-        return probe_memory(self.host)
-
-    @Part
-    def pressure(self) -> Pressure | Unavailable:
-        """/proc/pressure: how long work stood still for want of disks or memory."""
-        from sctune.probes.pressure import probe
-
-        return probe(self.host)
-
-    @Part
-    def sysctl(self) -> SysctlState | Unavailable:
-        """The kernel settings that matter, in their files and in force."""
-        from sctune.probes.sysctl import probe
-
-        return probe(self.host)
-
-    @Part
-    def huge_pages(self) -> HugePages | Unavailable:
-        """Transparent huge pages."""
-        from sctune.probes.memory import probe_huge_pages
-
-        return probe_huge_pages(self.host)
-
-    @Part
-    def governors(self) -> CpuGovernors | Unavailable:
-        """CPU frequency governors."""
-        from sctune.probes.governor import probe
-
-        return probe(self.host)
-
-    @Part
-    def processes(self) -> Processes | Unavailable:
-        """The processes that matter."""
-        from sctune.probes.processes import probe
-
-        return probe(self.host)
-
-    @Part
-    def units(self) -> tuple[Unit, ...] | Unavailable:
-        """systemd's units of the storage services."""
-        from sctune.probes.units import probe
-
-        return probe(self.host)
-
-    @Part
     def guests(self) -> Guests | Unavailable:
         """Guests of this host and their disks."""
         from sctune.probes.guests import probe
 
         return probe(self.host, processes=lambda: self.processes)
-
-    @Part
-    def tuned(self) -> Tuned | Unavailable:
-        """tuned's active profile."""
-        from sctune.probes.tuned import probe
-
-        return probe(self.host, processes=self.processes)
-
-    @Part
-    def tuned_profile(self) -> TunedProfile | Unavailable:
-        """What tuned's active profile sets."""
-        from sctune.probes.tuned_profile import probe
-
-        return probe(self.host, tuned=self.tuned)
 
     @Part
     def cloud(self) -> Cloud | Unavailable:

@@ -55,12 +55,12 @@ def look(host: Host, config: Config) -> Report:
     """Asks all that the doctor asks, its second look included, and all that no check asks for yet: a capture is kept, and
     next year's doctor has more checks."""
     from sctune.doctor import diagnose
-    from sctune.inventory import Inventory, Part
+    from sctune.inventory import Inventory
     from sctune.registry import load_checks
 
     checks = load_checks()
     report = diagnose(host, config, checks)
-    names = {name for name, part in vars(Inventory).items() if isinstance(part, Part)}
+    names = set(Inventory.all_parts())
     # The chains are a join of other parts and ask for nothing of their own.
     Inventory(host, config).fetch(sorted(names - {name for check in checks for name in check.needs} - {"chains"}))
     return report

@@ -61,13 +61,12 @@ def plan() -> Plan:
 
 def _asked_without(missing: frozenset[tuple[str, object]]) -> Iterable[tuple[str, object]]:
     from sctune.config.model import Config
-    from sctune.inventory import Inventory, Part
+    from sctune.inventory import Inventory
 
     host = SampleHost(missing)
     inventory = Inventory(host, Config())
-    for name, part in vars(Inventory).items():
-        if isinstance(part, Part):
-            getattr(inventory, name)
+    for name in Inventory.all_parts():
+        getattr(inventory, name)
     return tuple(host.asked)
 
 

@@ -22,7 +22,7 @@ from sctune.host.answers import Answers
 from sctune.host.base import Completed
 from sctune.host.capture import CaptureHost
 from sctune.host.choose import open_host
-from sctune.inventory import Inventory, Part
+from sctune.inventory import Inventory
 from sctune.model.report import Status
 from sctune.records import replace
 from sctune.report.json import render
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 SCENARIOS = Path(__file__).resolve().parent.parent / "scenarios"
 HOSTS = {name: SCENARIOS / name / "host.tar.gz" for name in ("storage-controller-faults", "timeouts-aggressive", "cinder-lvm-thin")}
-PARTS = tuple(name for name, part in vars(Inventory).items() if isinstance(part, Part))
+PARTS = tuple(Inventory.all_parts())
 TEXTS = ("files", "commands", "dm", "tgt")
 OTHERS = ("lists", "links", "stats", "mtimes", "store_stats", "folders", "spaces")
 

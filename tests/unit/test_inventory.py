@@ -12,7 +12,7 @@ from sctune.inventory import Inventory, Part
 from sctune.unavailable import Reason, Unavailable
 from tests.fakes import FakeHost, absent
 
-PARTS = sorted(name for name, part in vars(Inventory).items() if isinstance(part, Part))
+PARTS = sorted(Inventory.all_parts())
 
 
 CALLS: list[str] = []
@@ -176,7 +176,7 @@ def test_no_probe_has_a_defect_where_every_answer_is_refused(name: str, reason: 
 
 @pytest.mark.parametrize("name", PARTS)
 def test_every_part_says_what_it_is(name: str) -> None:
-    assert vars(Inventory)[name].__doc__
+    assert Inventory.all_parts()[name].__doc__
     assert isinstance(getattr(Inventory, name), Part)
 
 

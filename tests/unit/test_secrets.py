@@ -21,7 +21,7 @@ from sctune.host.capture import CaptureHost
 from sctune.host.choose import open_host
 from sctune.host.recording import RecordingHost
 from sctune.host.tracing import Asked, TracingHost
-from sctune.inventory import Inventory, Part
+from sctune.inventory import Inventory
 from sctune.records import replace
 from sctune.registry import load
 from sctune.report.format import FailOn, Format, Plain
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from sctune.model.report import Report
 
 SECRET = "pl4ntedS3cret77"
-PARTS = tuple(name for name, part in vars(Inventory).items() if isinstance(part, Part))
+PARTS = tuple(Inventory.all_parts())
 NOTATIONS = (
     f"node.session.auth.password = {SECRET}",
     f"node.session.auth.password_in={SECRET}",
