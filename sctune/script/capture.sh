@@ -171,6 +171,66 @@ function flush(    i, w, l, tgtadm, iscsiadm, hide) {
 { arg[++n] = $0 }
 END { flush() }'
 
+# Of XML that describes guests, what names their disks and nothing else (libvirt keeps passwords of consoles there), a tag a line.
+# Nothing of a text with a document type.
+DISKS='
+BEGIN {
+    KEEP[""] = " domstatus domain disk volume instance "
+    KEEP["domstatus"] = " domain "; KEEP["domain"] = " name devices "; KEEP["devices"] = " disk "
+    KEEP["disk"] = " driver source target serial readonly "
+    KEEP["volume"] = " id diskPath "; KEEP["instance"] = " name disks "; KEEP["disks"] = " diskPath "
+    HAS["domstatus"] = " state reason "; HAS["domain"] = " type id "; HAS["disk"] = " type device "
+    HAS["driver"] = " name type cache io "; HAS["source"] = " file dev dir protocol name pool volume "; HAS["target"] = " dev bus "
+    HAS["diskPath"] = " targetDeviceType targetDeviceName targetDeviceBus sourceType serial "
+    TEXTS = " name serial id diskPath "
+}
+{ all = all $0 "\n" }
+function attributes(tag, name,    kept, one, key, rbd) {
+    kept = ""
+    rbd = (tag ~ /protocol=.rbd/)
+    while (match(tag, /[A-Za-z_]+[ \t\n]*=[ \t\n]*("[^"]*"|\047[^\047]*\047)/)) {
+        one = substr(tag, RSTART, RLENGTH)
+        tag = substr(tag, RSTART + RLENGTH)
+        key = one
+        sub(/[ \t\n]*=.*/, "", key)
+        if (!index(HAS[name], " " key " ")) continue
+        # Behind the name of an image of Ceph QEMU takes options, the key among them.
+        if (rbd && key == "name" && index(one, ":")) one = substr(one, 1, index(one, ":") - 1) substr(one, length(one))
+        kept = kept " " one
+    }
+    return kept
+}
+END {
+    if (all ~ /<!(DOCTYPE|ENTITY)/) exit
+    depth = 0; out = 0; up[0] = ""
+    while ((start = index(all, "<")) > 0) {
+        all = substr(all, start)
+        if (substr(all, 1, 4) == "<!--") { end = index(all, "-->"); if (!end) exit; all = substr(all, end + 3); continue }
+        if (substr(all, 1, 9) == "<![CDATA[") { end = index(all, "]]>"); if (!end) exit; all = substr(all, end + 3); continue }
+        end = index(all, ">")
+        if (!end) exit
+        tag = substr(all, 2, end - 2)
+        all = substr(all, end + 1)
+        if (tag ~ /^\?/) continue
+        if (tag ~ /^\//) {
+            if (out) out--
+            else { print "<" tag ">"; depth-- }
+            continue
+        }
+        closed = (tag ~ /\/$/)
+        name = tag
+        sub(/[ \t\n\/].*/, "", name)
+        if (out || !index(KEEP[up[depth]], " " name " ")) { if (!closed) out++; continue }
+        text = ""
+        if (!closed && index(TEXTS, " " name " ")) {
+            text = substr(all, 1, index(all, "<") - 1)
+            gsub(/^[ \t\n]+|[ \t\n]+$/, "", text)
+        }
+        print "<" name attributes(tag, name) (closed ? "/" : "") ">" text
+        if (!closed) { depth++; up[depth] = name }
+    }
+}'
+
 # --- what may hang -----------------------------------------------------------------------------------------------------------
 
 alive() {
@@ -298,8 +358,13 @@ rd() {
             ;;
     esac
     printf 'read\t%s\n' "$K" >&3
-    text head -c 4194305 "$1"
+    case $1 in
+        *.xml) text disks_of "$1" ;;
+        *) text head -c 4194305 "$1" ;;
+    esac
 }
+
+disks_of() { head -c 1048577 "$1" | awk "$DISKS"; }
 
 # Patterns are taken apart by nothing: there may be blanks in names.
 reads() {
@@ -446,6 +511,86 @@ old_loops() {
         first_of_list
         stat_one "$ITEM"
         store "${ITEM%/*}"
+    done
+}
+
+# --- guests --------------------------------------------------------------------------------------------------------------------
+
+# folder PATH: the entries of a folder that may be on a dead mount. Status 1 where it is not there, 2 where it does not answer.
+folder() {
+    enc "$1"
+    KEY=$E
+    ask 2 "stat$TAB$KEY" stat -L -c "$FIELDS" "$1" || { no files "$1" timeout "it does not answer"; return 2; }
+    case $(sed -n "s/^\\.$TAB\\([0-9]*\\).*/\\1/p" "$PART" | sed -n '$p') in
+        0) ask 6 "files$TAB$KEY" stat_entries "$1" || return 2 ;;
+        *) no files "$1" absent "No such file or directory"; return 1 ;;
+    esac
+}
+
+# entries PATH KIND: the names that were recorded of a folder; KIND is the first digit of the mode, 4 a folder, 8 a file.
+entries() {
+    enc "$1"
+    WHAT="files$TAB$E" KIND=$2 awk '
+        $0 == ENVIRON["WHAT"] { on = 1; next }
+        on && /^[.!]/ { on = 0 }
+        on && /^\|/ && substr($0, 2, 1) == ENVIRON["KIND"] { for (i = 0; i < 10; i++) sub(/^[^ ]* /, ""); sub(/^\.\//, ""); print }' "$PART"
+}
+
+# What the node controller of Eucalyptus keeps of its instances: PATH/work/USER/ID/vol-*.xml, before 3.0 without "work".
+instances() {
+    [ -r /etc/eucalyptus/eucalyptus.conf ] || return 0
+    NODE_PATH=$(sed -n "s/^[ $TAB]*INSTANCE_PATH[ $TAB]*=[ $TAB]*[\"']\{0,1\}\([^\"'#]*[^\"'# $TAB]\).*/\1/p" \
+        /etc/eucalyptus/eucalyptus.conf | sed -n '$p')
+    NODE_PATH=${NODE_PATH:-/var/lib/eucalyptus/instances}
+    TOP=${NODE_PATH%/}/work
+    folder "$TOP"
+    case $? in
+        0) ;;
+        1) TOP=${NODE_PATH%/}; folder "$TOP" || return 0 ;;
+        *) return 0 ;;
+    esac
+    # Names are taken apart at line ends, and no name is a pattern; but only where the loop's words are made.
+    IFS=$NL
+    set -f
+    for OWNER in $(entries "$TOP" 4); do
+        unset IFS
+        set +f
+        folder "$TOP/$OWNER" || continue
+        IFS=$NL
+        set -f
+        for INSTANCE in $(entries "$TOP/$OWNER" 4); do
+            unset IFS
+            set +f
+            case $INSTANCE in i-*) ;; *) continue ;; esac
+            folder "$TOP/$OWNER/$INSTANCE" || break
+            IFS=$NL
+            set -f
+            for FILE in $(entries "$TOP/$OWNER/$INSTANCE" 8); do
+                unset IFS
+                set +f
+                case $FILE in
+                    vol-*.xml)
+                        enc "$TOP/$OWNER/$INSTANCE/$FILE"
+                        ask 3 "read$TAB$E" disks_of "$TOP/$OWNER/$INSTANCE/$FILE" || break 3
+                        ;;
+                esac
+            done
+            unset IFS
+            set +f
+        done
+        unset IFS
+        set +f
+    done
+    unset IFS
+    set +f
+}
+
+# The devices that guests were given.
+guest_devices() {
+    LIST=$(sed -n "s/^|<source.* dev=[\"']\(\/dev\/[^\"']*\)[\"'].*/\1/p;s/^|<diskPath[^>]*>\(\/dev\/.*\)$/\1/p" "$PART" | awk '!seen[$0]++')$NL
+    while [ -n "${LIST%"$NL"}" ]; do
+        first_of_list
+        stat_one "$ITEM"
     done
 }
 
@@ -835,6 +980,8 @@ targets
 disks
 for PID in $TGTD; do links "/proc/$PID/ns/mnt"; done
 included /etc/tgt/*.conf /etc/tgt/conf.d/*
+instances
+guest_devices
 backing_files
 old_loops
 store /var/lib/eucalyptus/volumes

@@ -42,3 +42,13 @@ def test_a_child_in_uninterruptible_sleep_is_abandoned_and_named(dead_mount: Dea
     with open(f"/proc/{pid}/stat") as file:
         assert file.read().rpartition(")")[2].split()[0] == "D"
     os.kill(pid, 0)
+
+
+def test_a_text_on_a_dead_mount_is_a_timeout_and_others_are_read(dead_mount: DeadMount) -> None:
+    began = time.monotonic()
+    with LiveHost() as host:
+        first, dead, same, last = host.read_files(["/etc/passwd", f"{dead_mount.point}/a", f"{dead_mount.point}/b", "/etc/fstab"])
+    assert isinstance(first, str)
+    assert isinstance(last, str)
+    assert [getattr(answer, "reason", None) for answer in (dead, same)] == [Reason.TIMEOUT, Reason.TIMEOUT]
+    assert time.monotonic() - began < 4

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,15 +15,16 @@ from sctune.config.model import Config
 from sctune.doctor import diagnose
 from sctune.host.bundle import read_bundle
 from sctune.host.capture import CaptureHost
+from sctune.inventory import Inventory
+from sctune.model.guest import GuestOrigin
 from sctune.script.generate import script
 from sctune.unavailable import Reason, Unavailable
 from tests.live.conftest import run
 from tests.live.diagnosis import faults, look
 from tests.unit.test_script_tools import OPTIONS
+from tests.unit.test_guest_xml import VOLUME_31
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from sctune.host.answers import Answers
     from sctune.model.report import Report
     from tests.live.conftest import DeadMount, Loops, Tgt
@@ -126,3 +129,49 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
     assert (done.returncode, (tmp_path / "there").read_text()) == (1, "mine")
     assert "exists" in done.stderr
     assert run("ls", str(tmp_path)).split() == ["s.sh", "there"]
+
+
+NODE = """
+set -e
+mount -t tmpfs none /run
+mkdir -p /run/libvirt/qemu {top}/upper {top}/work "{instances}/work/ACCT with blank/i-133F3E53"
+mount -t tmpfs none {top}/upper
+mkdir {top}/upper/u {top}/upper/w
+mount -t overlay overlay -o lowerdir=/etc,upperdir={top}/upper/u,workdir={top}/upper/w /etc
+mkdir /etc/eucalyptus
+echo 'INSTANCE_PATH="{instances}"  # where' >/etc/eucalyptus/eucalyptus.conf
+cp {status} /run/libvirt/qemu/i-133F3E53.xml
+cp {top}/vol-391D44BE.xml "{instances}/work/ACCT with blank/i-133F3E53/"
+{shell} {top}/sctune-capture.sh -o {top}/script.txt
+{python} -m sctune capture -o {top}/own.tar.gz || [ $? = 3 ]
+"""
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_guests_of_a_node(tmp_path: Path, loops: Loops, shell: str) -> None:
+    """In a mount namespace of its own, where this machine has a guest and an instance."""
+    if not shutil.which(shell.split(maxsplit=1)[0]):
+        pytest.skip(f"no {shell}")
+    device = loops.attach(loops.file("volume"))
+    (tmp_path / "vol-391D44BE.xml").write_text(VOLUME_31.replace("/dev/sdd", device))
+    (tmp_path / "sctune-capture.sh").write_text(script("0.1.0"))
+    commands = NODE.format(
+        top=tmp_path,
+        instances=tmp_path / "nodes of ours",
+        status=Path(__file__).parents[1] / "data/guests/i-133F3E53-status.xml",
+        shell=shell,
+        python=sys.executable,
+    )
+    done = subprocess.run(["unshare", "-m", "sh", "-c", commands], capture_output=True, text=True, timeout=240, check=False)
+    assert done.returncode == 0, done.stderr
+    found = []
+    for name in ("script.txt", "own.tar.gz"):
+        answers = read_bundle(str(tmp_path / name))
+        assert "zQ7" not in repr(answers)
+        found.append(Inventory(CaptureHost(answers), Config(), strict=True).guests)
+    assert found[0] == found[1]
+    assert not isinstance(found[0], Unavailable)
+    assert found[0].unread == ()
+    volume = next(disk for disk in found[0].disks if disk.origin is GuestOrigin.RECORDED)
+    assert (volume.volume, volume.source, volume.device) == ("vol-391D44BE", device, (7, int(device.removeprefix("/dev/loop"))))
+    assert len(found[0].disks) == 5

@@ -49,6 +49,9 @@ def instances(top: str = WORK, **files: str) -> FakeHost:
     }
     return FakeHost(
         files={**CONF, **texts},
+    texts: dict[str, str | Unavailable] = {**CONF}
+    return FakeHost(
+        files=texts | {f"{top}/ACCT/i-133F3E53/{name.replace('_', '-')}.xml": text for name, text in files.items()},
         folders={
             top: (entry("ACCT"), entry("note", FileKind.FILE)),
             f"{top}/ACCT": (entry("i-133F3E53"), entry("cache")),

@@ -72,6 +72,22 @@ def test_store_files_are_told_apart(host: LiveHost, tmp_path: Path) -> None:
     assert folder.kind is FileKind.DIRECTORY
 
 
+def test_store_files_are_read_up_to_a_mebibyte(host: LiveHost, tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"\xff text\n")
+    (tmp_path / "most").write_text("x" * (1 << 20))
+    (tmp_path / "long").write_text("x" * ((1 << 20) + 1))
+    (tmp_path / "empty").touch()
+    os.mkfifo(tmp_path / "fifo")
+    names = ("a", "most", "long", "empty", "fifo", "", "no", "b\0c")
+    short, most, long, empty, *others = host.read_files([f"{tmp_path}/{name}" for name in names])
+    assert (short, empty) == ("\udcff text\n", "")
+    assert isinstance(most, str)
+    assert len(most) == 1 << 20
+    assert reason(long) is Reason.FAILED
+    assert [reason(answer) for answer in others] == [Reason.FAILED, Reason.FAILED, Reason.ABSENT, Reason.FAILED]
+    assert host.read_files(()) == ()
+
+
 def test_a_folder_is_listed_with_its_broken_links(host: LiveHost, tmp_path: Path) -> None:
     (tmp_path / "a").touch()
     (tmp_path / "broken").symlink_to("nowhere")

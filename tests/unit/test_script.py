@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,9 @@ from hypothesis import strategies as st
 from sctune.errors import UserError
 from sctune.host.bundle import read_bundle
 from sctune.host.capture import CaptureHost
+from sctune.host.guest_xml import reduce
 from sctune.host.index import quote_words
+from sctune.host.masking import MASK
 from sctune.host.questions import covers, without_devices
 from sctune.host.script_text import decode_text
 from sctune.probes.processes import probe as processes
@@ -23,6 +26,7 @@ from sctune.probes.tgt_load import probe as tgt_load
 from sctune.script.generate import script
 from sctune.script.plan import LOSETUP, OF_A_DISK, plan
 from sctune.unavailable import Reason, Unavailable
+from tests.unit.test_guest_xml import DISK_44, STATUS, VOLUME_44
 from tests.unit.test_redact import ARGUMENTS, FILES
 
 if TYPE_CHECKING:
@@ -207,10 +211,16 @@ def test_any_bytes_are_refused_with_one_error(data: bytes) -> None:
         decode_text(b"sctune-script\t1\t" + data, "x.txt")
 
 
-def masked(text: str, awk: str, program: str = "MASKING") -> str:
+@lru_cache
+def program(name: str) -> str:
+    """A program of awk in the script."""
+    return script("0.1.0").split(f"\n{name}='", 1)[1].split("'\n", 1)[0]
+
+
+def masked(text: str, awk: str, which: str = "MASKING") -> str:
     """A text as the script would record it."""
-    source = script("0.1.0").split(f"\n{program}='", 1)[1].split("'\n", 1)[0]
-    ending = "\n=0\n" if program == "MASKING" else ""
+    source = program(which)
+    ending = "\n=0\n" if which == "MASKING" else ""
     done = subprocess.run(
         [*awk.split(), source], input=text + ending, capture_output=True, text=True, check=True, env={"LC_ALL": "C"}
     )
@@ -272,3 +282,41 @@ def test_only_the_value_is_masked(awk: str) -> None:
         "|node.session.auth.password = ********\n|node.session.auth.password_in = ********\n"
         "|#discovery.sendtargets.auth.password = ********\n.\t0\n"
     )
+
+
+def disks(text: str, awk: str) -> str:
+    """What the script keeps of a text that describes guests."""
+    words = [*awk.split(), program("DISKS")]
+    return subprocess.run(words, input=text, capture_output=True, text=True, check=True, env={"LC_ALL": "C"}).stdout
+
+
+GUEST_XML = {
+    "status": STATUS,
+    "definition": STATUS[STATUS.index("<domain type") : STATUS.index("</domstatus>")],
+    "one line": STATUS.replace("\n", " "),
+    "volume": VOLUME_44,
+    "disk": DISK_44,
+}
+
+
+@pytest.mark.spawns
+@pytest.mark.parametrize("awk", AWKS)
+@pytest.mark.parametrize("form", sorted(GUEST_XML))
+def test_of_guests_it_keeps_the_disks_and_nothing_else(form: str, awk: str) -> None:
+    source = program("DISKS")
+    done = subprocess.run(
+        [*awk.split(), source], input=GUEST_XML[form], capture_output=True, text=True, check=True, env={"LC_ALL": "C"}
+    )
+    assert reduce(done.stdout) == reduce(GUEST_XML[form]) != MASK + "\n"
+    for secret in ("zQ7", "passwd", "commandline", "192.0.2.9", "pts", "mirror", "uuid"):
+        assert secret not in done.stdout
+
+
+@pytest.mark.spawns
+@pytest.mark.parametrize("awk", AWKS)
+@pytest.mark.parametrize("cut", range(0, len(STATUS), 97))
+def test_of_a_part_of_such_a_text_it_keeps_no_secret(cut: int, awk: str) -> None:
+    for text in (STATUS[:cut], STATUS[cut:], "<!DOCTYPE x>" + STATUS):
+        kept = disks(text, awk)
+        assert "zQ7" not in kept
+        assert "<!" not in kept
