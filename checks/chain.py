@@ -6,6 +6,7 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
+from sctune.backends.base import FileRole
 from sctune.check import Check, Look, Result, Unexamined, not_applicable
 from sctune.cloud_files import in_the_making, written_by_copy
 from sctune.findings import Code, Finding, Risk, Severity, evidence
@@ -138,6 +139,13 @@ def missing_layer(chain: Chain, blind: dict[str, Unavailable]) -> tuple[str, str
     if not chain.loops:
         where = ", ".join(pv.path for pv in chain.pvs) or "no physical volume that LVM can see"
         return "loop device", f"{chain.lv.full_name} lies on {where}, not on a loop device"
+    for loop in chain.loops:
+        told = chain.backend.file_name(loop.backing_file.rpartition("/")[2])
+        if told.role is FileRole.VOLUME and told.id != chain.id:
+            return (
+                "backing file",
+                f"{chain.lv.full_name} lies on /dev/{loop.name}, whose file is {loop.backing_file}: another volume's",
+            )
     if chain.file is None and "file" not in blind:
         loop = chain.loops[0]
         if not loop.deleted and isinstance(loop.backing, Unavailable) and loop.backing.reason is Reason.ABSENT:

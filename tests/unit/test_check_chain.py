@@ -58,6 +58,8 @@ def test_a_whole_chain() -> None:
         ("loop device", {"loops": loops()}),
         ("loop device", {"loops": loops(), "lvm": report()}),
         ("backing file", {"loops": loops(backed(1, VOL, backing=absent(VOL))), "stores": (store(),)}),
+        # Somebody attached a copy under another name: the volume is served from a file that the cloud takes for another's.
+        ("backing file", {"loops": loops(backed(1, "vol-A110E8ED"))}),
     ],
 )
 def test_a_missing_layer_is_named(layer: str, parts: dict[str, Any]) -> None:
