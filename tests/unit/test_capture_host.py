@@ -25,6 +25,7 @@ from sctune.host.base import (
     FilesystemSpace,
     Host,
     HostIdentity,
+    LogQuery,
     Process,
     Source,
     TgtMode,
@@ -189,8 +190,9 @@ def test_what_was_never_asked_is_not_collected() -> None:
         host.dm(DmQuery.STATUS),
         host.tgt(TgtMode.TARGET),
         host.kernel_log(),
+        host.log_lines("/var/log/x.log", LogQuery(words=("x",), pattern="x", since=0.0)),
     ]
-    assert len(answers) == 14
+    assert len(answers) == 15
     for answer in answers:
         assert isinstance(answer, Unavailable)
         assert answer.reason is Reason.NOT_COLLECTED

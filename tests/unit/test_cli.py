@@ -357,3 +357,16 @@ def test_a_broken_standard_output_is_one_line(capfd: pytest.CaptureFixture[str],
     monkeypatch.setattr("sys.stdout", Full())
     assert main(["--version"]) == 2
     assert capfd.readouterr().err == "sctune: cannot write standard output: no space left on device\n"
+
+
+def test_since_says_how_far_back_logs_are_read() -> None:
+    from sctune.commands.doctor import reading_back
+    from sctune.config.model import Config
+    from sctune.errors import UserError
+
+    assert reading_back(Config(), None) == Config()
+    for text, seconds in (("90m", 5400.0), ("24h", 86400.0), ("7d", 604800.0), ("2 w", 1209600.0), ("30", 30.0), ("0", 0.0)):
+        assert reading_back(Config(), text).thresholds.log_seconds == seconds
+    for wrong in ("", "yesterday", "-1h", "1y", "1.5h", "1h30"):
+        with pytest.raises(UserError, match="--since"):
+            reading_back(Config(), wrong)

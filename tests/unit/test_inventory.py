@@ -160,6 +160,7 @@ class Refusing(FakeHost):
             "dm",
             "tgt",
             "kernel_log",
+            "log_lines",
         ):
             setattr(self, question, lambda *_, **__: refusal)
         self.stat_files = lambda paths: tuple(refusal for _ in paths)  # type: ignore[method-assign]

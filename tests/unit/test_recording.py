@@ -7,7 +7,7 @@ import stat
 import threading
 from typing import TYPE_CHECKING
 
-from sctune.host.base import Completed, DmQuery, FileEntry, FileKind, FileStat, FilesystemSpace, Process, Source, TgtMode
+from sctune.host.base import Completed, DmQuery, FileEntry, FileKind, FileStat, FilesystemSpace, LogQuery, Process, Source, TgtMode
 from sctune.host.bundle import read_bundle, write_bundle
 from sctune.host.capture import CaptureHost
 from sctune.host.recording import RecordingHost
@@ -20,12 +20,17 @@ if TYPE_CHECKING:
     from sctune.host.base import Host
 
 FILE = FileStat(kind=FileKind.FILE, size=10, allocated=512, device=1, inode=2, mtime=3.5)
+QUERY = LogQuery(words=("failed",), pattern="failed", since=0.0)
 SLOW = Unavailable(reason=Reason.TIMEOUT, what="/store/b", detail="no answer in 2 s", pids=(99,))
 
 
 def _host() -> FakeHost:
     return FakeHost(
-        files={"/proc/mounts": "a b c\n", "/etc/iscsi/iscsid.conf": "node.session.auth.password = topsecret\n"},
+        files={
+            "/var/log/x.log": "2027-01-15 07:00:00  INFO | failed at\tlast: --password topsecret\n",
+            "/proc/mounts": "a b c\n",
+            "/etc/iscsi/iscsid.conf": "node.session.auth.password = topsecret\n",
+        },
         links={"/sys/block/sda/device": "../x"},
         stats={"/dev/sda": FILE, "/store/a": FILE, "/store/b": SLOW},
         mtimes={"/etc/mtab": 7.25},
@@ -63,6 +68,8 @@ def _ask_everything(host: Host) -> list[object]:
         host.tgt(TgtMode.TARGET, control_port=1),
         host.tgt(TgtMode.PORTAL),
         host.kernel_log(),
+        host.log_lines("/var/log/x.log", QUERY),
+        host.log_lines("/var/log/none.log", QUERY),
         host.identity(),
         host.clock(),
     ]
@@ -86,7 +93,7 @@ def test_secrets_are_gone_when_they_are_kept() -> None:
 
 def test_it_answers_as_the_host_does_where_nothing_is_secret() -> None:
     fake = _host()
-    fake.files.pop("/etc/iscsi/iscsid.conf")
+    fake.files = {"/proc/mounts": "a b c\n", "/var/log/x.log": "2027-01-15 07:00:00  INFO | failed\n"}
     fake.table = ()
     assert _ask_everything(RecordingHost(fake)) == _ask_everything(fake)
 

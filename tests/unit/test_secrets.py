@@ -15,13 +15,15 @@ from sctune.commands.doctor import rendered
 from sctune.config.model import Config
 from sctune.doctor import diagnose
 from sctune.host.answers import Answers
-from sctune.host.base import Completed
+from sctune.host.base import Completed, LogLine, LogLines
 from sctune.host.bundle import write_bundle
 from sctune.host.capture import CaptureHost
 from sctune.host.choose import open_host
 from sctune.host.recording import RecordingHost
 from sctune.host.tracing import Asked, TracingHost
 from sctune.inventory import Inventory
+from sctune.inventory import Inventory, Part
+from sctune.probes.cloud_log import ERROR, FAULT_LOGS, NODE_LOG, OUTPUT
 from sctune.records import replace
 from sctune.registry import load
 from sctune.report.format import FailOn, Format, Plain
@@ -46,6 +48,7 @@ NOTATIONS = (
     f"tgtadm --lld iscsi --op new --mode account --user a --password {SECRET}",
     f"root=iscsi:user:{SECRET}@192.0.2.1::3260:1:iqn.x:y",
 )
+LOGS = (OUTPUT, ERROR, NODE_LOG, *FAULT_LOGS.values())
 NAMES = ("storage-controller-faults", "timeouts-aggressive")
 
 
@@ -66,6 +69,13 @@ def _arguments(process: Process) -> Process:
     return replace(process, argv=(*process.argv, "--password", SECRET, f"--secret={SECRET}"))
 
 
+def _planted_log() -> LogLines:
+    said = ("Failed to attach volume vol-391D44BE: ", "Unable to export volume vol-391D44BE ", "ERR-2000 ")
+    texts = [f"{head}{line}" for head in said for line in NOTATIONS]
+    lines = tuple(LogLine(first=1e12, last=1e12, count=1, text=text) for text in texts)
+    return LogLines(lines=lines, begins=1.0, whole=True, size=1, zone="UTC +0000")
+
+
 def planted(name: str) -> CaptureHost:
     """The recorded host, with the secret in every text. As a host gives it: nothing masks it on the way in."""
     answers = ANSWERS[name]
@@ -76,6 +86,7 @@ def planted(name: str) -> CaptureHost:
     kinds |= {kind: getattr(answers, kind) for kind in OTHERS}
     table = answers.processes
     kinds["processes"] = tuple(map(_arguments, table)) if isinstance(table, tuple) else table
+    kinds["logs"] = {path: _planted_log() for path in LOGS}
     kinds["kernel_log"] = "\n".join(f"[    1.000000] {line}" for line in NOTATIONS)
     return CaptureHost(Answers(identity=answers.identity, clock=answers.clock, source=answers.source, **kinds))
 
@@ -136,3 +147,4 @@ def test_no_form_of_what_fits_tells_it(name: str) -> None:
     capacity = survey(inventory, Question())
     for format in Plain:
         assert SECRET not in what_fits(capacity, inventory, format, is_terminal=False).decode(errors="replace")
+        assert SECRET in str(answers.logs)

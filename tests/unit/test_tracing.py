@@ -8,7 +8,7 @@ import pytest
 
 from sctune.config.model import Config
 from sctune.doctor import diagnose
-from sctune.host.base import Completed, DmQuery, TgtMode
+from sctune.host.base import Completed, DmQuery, LogQuery, TgtMode
 from sctune.host.tracing import Asked, TracingHost
 from sctune.report.trace import Trace
 from sctune.unavailable import Reason, Unavailable
@@ -34,12 +34,15 @@ def test_a_whole_look_is_the_same_and_all_of_it_is_told() -> None:
     assert all(one.seconds >= 0 and one.at >= 0 and one.what and one.outcome for one in asked)
 
 
+QUERY = LogQuery(words=("abc",), pattern="abc", since=0.0)
+
+
 @pytest.mark.parametrize(
     ("ask", "how", "what", "outcome"),
     [
         (lambda h: h.read("/a"), "read", "/a", "3 characters"),
         (lambda h: h.read("/none"), "read", "/none", "absent"),
-        (lambda h: h.list("/"), "list", "/", "2 names"),
+        (lambda h: h.list("/"), "list", "/", "3 names"),
         (lambda h: h.readlink("/l"), "readlink", "/l", "a link"),
         (lambda h: h.stat("/none"), "stat", "/none", "absent"),
         (lambda h: h.lstat_mtime("/l"), "mtime", "/l", "a time"),
@@ -48,6 +51,7 @@ def test_a_whole_look_is_the_same_and_all_of_it_is_told() -> None:
         (lambda h: h.processes(), "processes", "the process table", "0 processes"),
         (lambda h: h.run(("lvs", "-a"), timeout=1.0), "run", "lvs -a", "exit 5, 2 characters, 4 on stderr"),
         (lambda h: h.dm(DmQuery.STATUS), "device-mapper", "status", "2 lines"),
+        (lambda h: h.log_lines("/x.log", QUERY), "log in a child", "/x.log", "1 messages in 31 bytes"),
         (lambda h: h.kernel_log(), "kernel log", "since boot", "absent"),
         (lambda h: h.tgt(TgtMode.TARGET, tid=3), "tgtd", "show target, control port 0, target 3", "1 lines"),
     ],
@@ -55,7 +59,7 @@ def test_a_whole_look_is_the_same_and_all_of_it_is_told() -> None:
 def test_each_question(ask: object, how: str, what: str, outcome: str) -> None:
     host, asked = traced(
         FakeHost(
-            files={"/a": "abc"},
+            files={"/a": "abc", "/x.log": "2027-01-15 07:00:00 INFO | abc\n"},
             links={"/l": "x"},
             mtimes={"/l": 1.0},
             commands={("lvs", "-a"): Completed(argv=("lvs", "-a"), status=5, stdout="ab", stderr="cdef", seconds=0.1)},
