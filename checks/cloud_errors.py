@@ -6,8 +6,9 @@ from shlex import quote
 from typing import TYPE_CHECKING
 
 from sctune.check import Check, Look, Result
-from sctune.cloud_service import last_of, of_kind, own_copies, reach_words, times_logged, unread_logs
+from sctune.cloud_service import last_of, logs_begin, of_kind, own_copies, times_logged, unread_logs
 from sctune.findings import Code, Finding, Risk, Severity, Subject, SubjectKind, evidence
+from sctune.host.masking import MASK
 from sctune.model.cloud_log import LogClass
 from sctune.model.units import moment_words
 from sctune.unavailable import CannotLook, Reason, Unavailable, known
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from sctune.model.cloud_log import CloudLog, LogEvent
 
 _SHOWN = 3
+_PHRASE = 60
 _NAMED = 20
 _SAME_THREAD_SECONDS = 5.0
 _FAILURES = (
@@ -139,12 +141,12 @@ def _finding(component: str, kind: LogClass, events: Sequence[LogEvent], log: Cl
     own = [event for event in events if event.kind is kind]
     count = times_logged(own)
     texts = tuple(dict.fromkeys(event.text for event in own if not event.continued)) or tuple(event.text for event in own)
-    about = (
-        f" of {', '.join(names[:_SHOWN])}" + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "") if names else ""
-    )
+    about = f"; {', '.join(names[:_SHOWN])}" + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "") if names else ""
+    files = " ".join(dict.fromkeys(event.file for event in own))
+    phrase = quote((texts[0].rpartition(MASK)[2].strip() or texts[0])[:_PHRASE])
     return LOGGED.found(
         Subject(kind=SubjectKind.PROCESS, id=f"{component}/{kind.value}"),
-        f"Logged {count} time{'' if count == 1 else 's'}{about}: {texts[0]}",
+        f"{texts[0]} (logged {'once' if count == 1 else f'{count} times'}{about})",
         evidence(
             volumes=names[:_NAMED],
             count=count,
@@ -152,11 +154,11 @@ def _finding(component: str, kind: LogClass, events: Sequence[LogEvent], log: Cl
             last=moment_words(max(event.last for event in own)),
             said=texts[:_SHOWN],
             local_time=log.zone,
-            logs_begin=reach_words(log),
+            **logs_begin(log),
             source=", ".join(dict.fromkeys(event.file for event in own)),
         ),
         remedy=_HINTS.get(kind),
-        commands=(f"grep -nF {quote(texts[0].partition(': ')[0])} {' '.join(dict.fromkeys(event.file for event in own))}",),
+        commands=(f"grep -nF -e {phrase} {files}",),
     )
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sctune.check import Check, Look, Result
-from sctune.cloud_service import last_of, of_kind, reach_words, times_logged, unread_logs
+from sctune.cloud_service import last_of, logs_begin, of_kind, times_logged, unread_logs
 from sctune.findings import Code, Finding, Risk, Severity, Subject, SubjectKind, evidence
 from sctune.model.cloud_log import LogClass
 from sctune.model.units import moment_words
-from sctune.unavailable import Unavailable, known, need
+from sctune.unavailable import Reason, Unavailable, known, need
 
 if TYPE_CHECKING:
     from sctune.inventory import Inventory
@@ -74,11 +74,12 @@ def _chain(name: str, inventory: Inventory) -> Chain | None:
 
 
 def _is_gone(name: str, inventory: Inventory) -> bool:
-    """Whether nothing of the volume is on this host: only where all that could be of it was seen."""
+    """Whether nothing of the volume is on this host: only where all that could be of it was seen. What does not exist here (no LVM,
+    no tgtd) has nothing of it."""
     stores = inventory.stores
     if _chain(name, inventory) is not None or isinstance(inventory.chains, Unavailable) or isinstance(stores, Unavailable):
         return False
-    if isinstance(inventory.lvm, Unavailable) or isinstance(inventory.tgt, Unavailable):
+    if any(isinstance(part, Unavailable) and part.reason is not Reason.ABSENT for part in (inventory.lvm, inventory.tgt)):
         return False
     return all(not isinstance(one.files, Unavailable) and all(file.name != name for file in one.files) for one in stores)
 
@@ -100,7 +101,7 @@ def _deleting(name: str, events: list[LogEvent], inventory: Inventory, log: Clou
             targets=tuple(export.target.iqn for export in exports),
             initiators=initiators,
             local_time=log.zone,
-            logs_begin=reach_words(log),
+            **logs_begin(log),
             source=", ".join(dict.fromkeys(event.file for event in events)),
         ),
     )
@@ -142,7 +143,7 @@ def _detaching(name: str, instance: str, events: list[LogEvent], log: CloudLog) 
             last=moment_words(max(event.last for event in events)),
             said=tuple(dict.fromkeys(event.text for event in events))[:2],
             local_time=log.zone,
-            logs_begin=reach_words(log),
+            **logs_begin(log),
             source=", ".join(dict.fromkeys(event.file for event in events)),
         ),
         commands=(f"virsh domblklist {instance}",) if instance else (),

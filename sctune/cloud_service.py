@@ -101,7 +101,7 @@ def unread_logs(log: CloudLog | Unavailable) -> tuple[Unexamined, ...]:
     )
 
 
-def reach_words(log: CloudLog) -> str | None:
-    """From when on the logs are known, where that is not as far back as was wanted."""
+def logs_begin(log: CloudLog) -> dict[str, str]:
+    """Evidence: from when on the logs are known, where that is not as far back as was wanted."""
     begins = log.begins
-    return moment_words(begins) if begins is not None and begins > log.since else None
+    return {"logs_begin": moment_words(begins)} if begins is not None and begins > log.since else {}

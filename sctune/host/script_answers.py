@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import re
 import stat as stat_module
 from typing import TYPE_CHECKING
 
-from sctune.host.base import Completed, FileEntry, FileKind, FileStat, FilesystemSpace, TgtMode
+from sctune.host.base import Completed, FileEntry, FileKind, FileStat, FilesystemSpace, LogLines, LogQuery, TgtMode
 from sctune.host.index import MalformedIndex, number, unquote, unquote_words
-from sctune.host.redact import redact_argv, redact_file, redact_text
-from sctune.records import dataclass, field
+from sctune.host.logscan import LogScan
+from sctune.host.redact import redact_argv, redact_file, redact_message, redact_text
+from sctune.host.zone import LocalTime
+from sctune.records import dataclass, field, replace
 from sctune.unavailable import Reason, Unavailable
 
 if TYPE_CHECKING:
@@ -27,6 +30,10 @@ _NOT_THERE = ("not connected", "connection refused")
 _LINK = re.compile(r" (/[^ ]*) -> (.*)\Z", re.DOTALL)
 _CANNOT_STAT = re.compile(r"stat: .*?[`'‘]\./(.*)['’]: (.*)\Z", re.DOTALL)
 _STAT_FIELDS = 11
+_OFFSET = re.compile(r"([+-])([01][0-9]|2[0-3])([0-5][0-9])")
+_NEVER = 4e9  # 2096: no log is newer
+_STAMP_REST = 7
+"""What is left of a line that is a time and no more."""
 
 
 Answer = str | Completed | FileStat | FilesystemSpace | tuple[FileEntry, ...]
@@ -116,12 +123,27 @@ def answer_of(record: Record) -> Answer | Unavailable:
         return redact_text(record.text)
     if kind == "files":
         return _entries(record)
+    if kind == "log":
+        return _log(record)
     if kind == "space":
         return _space(record)
     found = _stat(record.text.rstrip("\n"))
     if found is None:
         raise MalformedIndex(f"{record.text[:60]!r} is no stat")
     return found[1]
+
+
+def _log(record: Record) -> LogLines:
+    """The lines of a log, its times taken to be as far from UTC as the host was when it was asked."""
+    if len(record.key) != 3 or not (offset := _OFFSET.fullmatch(record.key[1])):
+        raise MalformedIndex(f"{' '.join(record.key)[:60]!r} is no log")
+    seconds = int(offset[2]) * 3600 + int(offset[3]) * 60
+    scan = LogScan(LogQuery(words=(" ",), pattern="", since=-math.inf), LocalTime.fixed(-seconds if offset[1] == "-" else seconds))
+    text = record.text.encode("utf-8", "surrogateescape")
+    scan.backward(len(text), lambda start, length: text[start : start + length])
+    found = scan.result(whole=record.key[2] == "1", now=_NEVER)
+    lines = tuple(replace(line, text=redact_message(line.text)) for line in found.lines if len(line.text) > _STAMP_REST)
+    return replace(found, lines=lines)
 
 
 def _completed(record: Record) -> Completed:

@@ -12,9 +12,10 @@
                                         line had no end), or "!" and the reason why it did not come to an end
     end                                 the last line; without it the text is cut off
 
-KIND is read, run, dm, tgt, kernel_log, stat, files (stat of a folder's entries), space, links (ls -l), stats and mtimes (stat of
-several). Keys are encoded as in `index`. Secrets were masked by the script; they are masked here once more, by the rules of
-`redact`, so that the same stands where a capture of sctune's own has it.
+KIND is read, run, dm, tgt, kernel_log, log (and its key: path, the host's distance from UTC, 1 for whole), stat, files (stat of a
+folder's entries), space, links (ls -l), stats and mtimes (stat of several). Keys are encoded as in `index`. Secrets were masked by
+the script; they are masked here once more, by the rules of `redact`, so that the same stands where a capture of sctune's own has
+it.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
 _SCHEMA = 1
 _MOST_PATTERNS = 1000
 AGAIN = "Make it again with 'sh sctune-capture.sh' on the host, or copy it again."
-_SEVERAL = frozenset({"read", "run", "dm", "tgt", "stat", "files", "space", "links", "stats", "mtimes", "kernel_log"})
+_SEVERAL = frozenset({"read", "run", "dm", "tgt", "stat", "files", "space", "links", "stats", "mtimes", "kernel_log", "log"})
 
 
 @dataclass(slots=True, kw_only=True)
@@ -255,6 +256,32 @@ def _put(answers: Answers, kind: str, key: Sequence[str], answer: Answer | Unava
             answers.lists[path] = refused
         case _:
             raise MalformedIndex(f"{kind[:40]!r} is no kind of answer")
+    if kind == "dm":
+        try:
+            answers.dm[DmQuery(path)] = answer  # type: ignore[assignment]
+        except ValueError as error:
+            raise MalformedIndex(f"{path[:40]!r} cannot be asked of device-mapper") from error
+    elif kind == "kernel_log":
+        if hasattr(answers, kind):
+            setattr(answers, kind, answer)
+    elif kind == "log":
+        answers.logs[path] = answer  # type: ignore[assignment]
+    elif kind == "tgt":
+        answers.tgt[tgt_key(key)] = answer  # type: ignore[assignment]
+    elif kind == "run":
+        answers.commands[without_devices(redact_argv(unquote_words(key[0])))] = answer  # type: ignore[assignment]
+    elif kind == "stat":
+        answers.stats[path] = answers.store_stats[path] = answer  # type: ignore[assignment]
+    elif kind == "read":
+        answers.files[path] = answer  # type: ignore[assignment]
+    elif kind == "list":
+        answers.lists[path] = answer  # type: ignore[assignment]
+    elif kind == "files":
+        answers.folders[path] = answer  # type: ignore[assignment]
+    elif kind == "space":
+        answers.spaces[path] = answer  # type: ignore[assignment]
+    else:
+        raise MalformedIndex(f"{kind[:40]!r} is no kind of answer")
 
 
 def _process(pid: int, row: _Row) -> Process:

@@ -150,6 +150,6 @@ STORAGE = Catalogue(_STORAGE)
 NODE = Catalogue(_NODE)
 """Of nc.log."""
 FAULT_WORDS = ("ERR-",)
-FAULT_PATTERN = "^ERR-[0-9]+ "
+FAULT_PATTERN = "ERR-[0-9]+ "
 FAULT = re.compile(r"ERR-([0-9]{4,6}) (.*)")
 """Of the fault logs: the first line of a block that has a time."""

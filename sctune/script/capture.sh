@@ -845,6 +845,50 @@ kernel_log() {
     ask 5 "kernel_log$TAB-" dmesg
 }
 
+# Of a log the lines that match, cut, without what was encrypted (RSA, in base64), each behind the time that it has; and the time of
+# its first line. Lines without a time of their own have that of the line before.
+LOG_LINES='
+BEGIN { for (i = 0; i < 40; i++) long = long "[A-Za-z0-9+/]"; long = long "[A-Za-z0-9+/]*=*" }
+{ own = 0 }
+/^[[]?(Mon|Tue|Wed|Thu|Fri|Sat|Sun) [A-Z][a-z][a-z] +[0-9]+ [0-9][0-9]:/ { own = 1; stamp = substr($0, 1, 26) }
+/^[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9][ T][0-9][0-9]:/ { own = 1; stamp = substr($0, 1, 19) }
+/^  ERR-[0-9]+ [0-9][0-9][0-9][0-9]-/ { own = 1; stamp = substr($0, 1, 31) }
+own && !begun { begun = 1; print stamp }
+$0 ~ wanted {
+    line = substr($0, 1, 2000)
+    gsub(long, "********", line)
+    if (!own && stamp != "" && told != NR - 1) print stamp
+    print line
+    told = NR
+}'
+
+# In a job: a log and what it was last rolled into, at most 32 MiB.
+log_lines() {
+    for FILE in "$1.1" "$1.0" "$1"; do
+        if [ -f "$FILE" ]; then tail -c 33554432 "$FILE"; fi
+    done | tail -c 33554432 | awk -v wanted="$2" "$LOG_LINES"
+}
+
+log_() {
+    [ -e /etc/eucalyptus/eucalyptus-version ] || return 0
+    [ -f "$1" ] || { no log "$1" absent "No such file or directory"; return; }
+    [ -r "$1" ] || { no log "$1" denied "Permission denied"; return; }
+    WHOLE=1
+    if [ -e "$1.2" ]; then WHOLE=0; fi
+    enc "$1"
+    ask 10 "log$TAB$E$TAB$(date +%z)$TAB$WHOLE" log_lines "$1" "$2"
+}
+
+# Parts of snapshots on their way to or from object storage.
+spool() {
+    [ -e /etc/eucalyptus/eucalyptus-version ] || return 0
+    for FOLDER in /var/tmp /var/tmp/systemd-private-*-eucalyptus-cloud.service-*/tmp; do
+        [ -d "$FOLDER" ] || continue
+        enc "$FOLDER"
+        ask 6 "files$TAB$E" stat_entries "$FOLDER"
+    done
+}
+
 device_mapper() {
     set -- /sys/block/dm-*
     [ -e "$1" ] || return 0
@@ -975,6 +1019,8 @@ lvm_devices
 device_mapper
 @KERNEL_LOG@
 load_after
+@LOGS@
+spool
 targets
 @PATHS@
 disks

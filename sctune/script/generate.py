@@ -40,6 +40,7 @@ def script(version: str) -> str:
         "@DISK_SECONDS@": str(_DISK_SECONDS),
         "@DISKS_SECONDS@": str(_DISKS_SECONDS),
         "@KERNEL_LOG@": "kernel_log" if questions.kernel_log else "",
+        "@LOGS@": "\n".join(f"log_ {shlex.quote(path)} {shlex.quote(pattern)}" for path, pattern in questions.logs),
         "@LVM@": _lvm(reports),
         "@TGT_MODES@": " ".join(mode for mode, of_target in questions.tgt if not of_target),
         "@TGT_TARGET_MODES@": " ".join(mode for mode, of_target in questions.tgt if of_target),

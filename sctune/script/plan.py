@@ -27,13 +27,14 @@ OF_A_DISK = (SMARTCTL, NVME)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """Patterns of paths by kind of question, command lines, tgtd's modes: (mode, whether of one target), and whether the kernel's
-    log is wanted. In the order in which they are first asked."""
+    """Patterns of paths by kind of question, command lines, tgtd's modes: (mode, whether of one target), whether the kernel's log
+    is wanted, and other logs: (path, pattern of their lines). In the order in which they are first asked."""
 
     paths: dict[str, tuple[str, ...]]
     commands: tuple[tuple[str, ...], ...]
     tgt: tuple[tuple[str, bool], ...]
     kernel_log: bool
+    logs: tuple[tuple[str, str], ...]
 
 
 def plan() -> Plan:
@@ -56,6 +57,7 @@ def plan() -> Plan:
         ),
         tgt=tuple(what for kind, what in asked if kind == "tgt" and isinstance(what, tuple)),
         kernel_log=any(kind == "kernel_log" for kind, _ in asked),
+        logs=tuple(what for kind, what in asked if kind == "log" and isinstance(what, tuple)),
     )
 
 

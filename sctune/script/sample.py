@@ -299,7 +299,7 @@ class SampleHost:
 
     def log_lines(self, path: str, query: LogQuery) -> LogLines | Unavailable:
         """Nothing that is wanted was logged."""
-        if self._lacks("log", path):
+        if self._lacks("log", (path, query.pattern)):
             return Unavailable(reason=Reason.ABSENT, what=path)
         return LogLines(lines=(), begins=1e9 - 3600.0, whole=True, size=100, zone="UTC +0000")
 

@@ -320,8 +320,10 @@ def test_a_volume_that_is_refused_again_and_again() -> None:
 
 def test_one_refusal_is_no_trouble_nor_is_a_volume_that_is_gone() -> None:
     assert codes(deleting(REFUSED)) == []
-    gone = {"lvm": report(), "stores": (store(files=(), path=STORE),), "tgt": Unavailable(reason=Reason.ABSENT, what="tgtd")}
+    gone = {"lvm": report(), "stores": (store(files=(), path=STORE),), "tgt": Unavailable(reason=Reason.TIMEOUT, what="tgtd")}
     assert codes(deleting(REFUSED, REFUSED, **gone)) != []  # without tgtd's answer nobody knows
+    gone["tgt"] = Unavailable(reason=Reason.ABSENT, what="tgtd")
+    assert codes(deleting(REFUSED, REFUSED, **gone)) == []
     from tests.unit import tgt_hosts
 
     gone["tgt"] = tgt_hosts.state(tgt_hosts.daemon())

@@ -23,6 +23,8 @@ from sctune.host.questions import covers, without_devices
 from sctune.host.script_text import decode_text
 from sctune.probes.processes import probe as processes
 from sctune.probes.tgt_load import probe as tgt_load
+from sctune.probes.cloud_log import DEBUG, ERROR, FAULT_LOGS, NODE_LOG, OUTPUT
+from sctune.probes.cloud_log_lines import STORAGE
 from sctune.script.generate import script
 from sctune.script.plan import LOSETUP, OF_A_DISK, plan
 from sctune.unavailable import Reason, Unavailable
@@ -187,6 +189,7 @@ _WORDS = (
     "links",
     "stats",
     "kernel_log",
+    "log",
 )
 _FIELDS = st.one_of(
     st.text(max_size=8), st.sampled_from(["0", "-1", "/a/../b", "absent", "target 0 -", "9" * 30, "status", "1 2", "%00", "*" * 9])
@@ -297,6 +300,19 @@ GUEST_XML = {
     "volume": VOLUME_44,
     "disk": DISK_44,
 }
+LOG = (
+    "2015-06-01 10:11:12  INFO | the first line of many\n"
+    "2015-06-01 10:11:13 ERROR | Could not create loopback device for /x/vol-391D44BE. Please check\n"
+    "2015-06-01 10:11:14 DEBUG 000000042 TGTWrapper | executed: tgtadm --password zQ7secret\n"
+    "Tue Jun 2 10:11:12 2015 ERROR [A:b] [c.d(E.java):1] Failed to attach volume vol-391D44BE iscsi,tgt,,,"
+    + "QmFzZTY0"
+    * 12
+    + ",,h\n"
+    "com.eucalyptus.X: Failed to create volume vol-391D44BE\n"
+    "\tat java.lang.Thread.run(Thread.java:745)\n"
+    "Caused by: x: Total Volume Size Limit Exceeded\n"
+    "  ERR-2000 2015-06-03 10:11:12 not wanted here\n"
+)
 
 
 @pytest.mark.spawns
@@ -320,3 +336,34 @@ def test_of_a_part_of_such_a_text_it_keeps_no_secret(cut: int, awk: str) -> None
         kept = disks(text, awk)
         assert "zQ7" not in kept
         assert "<!" not in kept
+def test_a_log_is_what_is_wanted_of_it(awk: str) -> None:
+    program = script("0.1.0").split("\nLOG_LINES='", 1)[1].split("'\n", 1)[0]
+    words = [*awk.split(), "-v", f"wanted={STORAGE.pattern}", program]
+    done = subprocess.run(words, input=LOG, capture_output=True, text=True, check=True, env={"LC_ALL": "C"})
+    assert "zQ7" not in done.stdout
+    assert "QmFzZTY0QmFz" not in done.stdout
+    assert "not wanted" not in done.stdout
+    text = HEAD + "log\t/var/log/x\t+0200\t1\n" + "".join(f"|{line}\n" for line in done.stdout.splitlines()) + ".\t0\nend\n"
+    found = decode_text(text.encode(), "x.txt").logs["/var/log/x"]
+    assert not isinstance(found, Unavailable)
+    assert (found.begins, found.whole) == (1433146272.0, True)
+    assert [(line.text.partition(" vol-")[0][:40], line.last, line.continued) for line in found.lines] == [
+        ("Caused by: x: Total Volume Size Limit Ex", 1433232672.0, True),
+        ("com.eucalyptus.X: Failed to create volum", 1433232672.0, True),
+        ("Failed to attach volume", 1433232672.0, False),
+        ("Could not create loopback device for /x/", 1433146273.0, False),
+    ]
+
+
+def test_a_log_with_a_wrong_zone_is_refused() -> None:
+    for key in ("/x", "/x\t+0200", "/x\tCEST\t1", "/x\t+9900\t1"):
+        with pytest.raises(UserError):
+            decode_text((HEAD + f"log\t{key}\n|2015-06-01 10:11:12 x\n.\t0\nend\n").encode(), "x.txt")
+    refused = decode_text((HEAD + "no\tlog\t/x\tdenied\tPermission denied\nend\n").encode(), "x.txt").logs["/x"]
+    assert isinstance(refused, Unavailable)
+
+
+def test_the_script_asks_for_the_logs() -> None:
+    text = script("0.1.0")
+    for path in (OUTPUT, DEBUG, ERROR, NODE_LOG, *FAULT_LOGS.values()):
+        assert f"\nlog_ {path} " in text
