@@ -36,7 +36,7 @@ _STAMP_REST = 7
 """What is left of a line that is a time and no more."""
 
 
-Answer = str | Completed | FileStat | FilesystemSpace | tuple[FileEntry, ...]
+Answer = str | Completed | FileStat | FilesystemSpace | tuple[FileEntry, ...] | LogLines
 
 
 @dataclass(slots=True, kw_only=True)

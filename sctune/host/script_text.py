@@ -32,6 +32,7 @@ from sctune.host.base import (
     FileStat,
     FilesystemSpace,
     HostIdentity,
+    LogLines,
     Process,
     Source,
 )
@@ -240,6 +241,8 @@ def _put(answers: Answers, kind: str, key: Sequence[str], answer: Answer | Unava
                 raise MalformedIndex(f"{path[:40]!r} cannot be asked of device-mapper") from error
         case "kernel_log", (str() | Unavailable()) as found:
             answers.kernel_log = found
+        case "log", (LogLines() | Unavailable()) as log:
+            answers.logs[path] = log
         case "tgt", (str() | Unavailable()) as found:
             answers.tgt[tgt_key(key)] = found
         case "run", (Completed() | Unavailable()) as done:
@@ -256,32 +259,6 @@ def _put(answers: Answers, kind: str, key: Sequence[str], answer: Answer | Unava
             answers.lists[path] = refused
         case _:
             raise MalformedIndex(f"{kind[:40]!r} is no kind of answer")
-    if kind == "dm":
-        try:
-            answers.dm[DmQuery(path)] = answer  # type: ignore[assignment]
-        except ValueError as error:
-            raise MalformedIndex(f"{path[:40]!r} cannot be asked of device-mapper") from error
-    elif kind == "kernel_log":
-        if hasattr(answers, kind):
-            setattr(answers, kind, answer)
-    elif kind == "log":
-        answers.logs[path] = answer  # type: ignore[assignment]
-    elif kind == "tgt":
-        answers.tgt[tgt_key(key)] = answer  # type: ignore[assignment]
-    elif kind == "run":
-        answers.commands[without_devices(redact_argv(unquote_words(key[0])))] = answer  # type: ignore[assignment]
-    elif kind == "stat":
-        answers.stats[path] = answers.store_stats[path] = answer  # type: ignore[assignment]
-    elif kind == "read":
-        answers.files[path] = answer  # type: ignore[assignment]
-    elif kind == "list":
-        answers.lists[path] = answer  # type: ignore[assignment]
-    elif kind == "files":
-        answers.folders[path] = answer  # type: ignore[assignment]
-    elif kind == "space":
-        answers.spaces[path] = answer  # type: ignore[assignment]
-    else:
-        raise MalformedIndex(f"{kind[:40]!r} is no kind of answer")
 
 
 def _process(pid: int, row: _Row) -> Process:

@@ -21,8 +21,8 @@ from sctune.script.generate import script
 from sctune.unavailable import Reason, Unavailable
 from tests.live.conftest import run
 from tests.live.diagnosis import faults, look
-from tests.unit.test_script_tools import OPTIONS
 from tests.unit.test_guest_xml import VOLUME_31
+from tests.unit.test_script_tools import OPTIONS
 
 if TYPE_CHECKING:
     from sctune.host.answers import Answers

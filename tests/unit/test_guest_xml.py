@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 import dataclasses
 from pathlib import Path
 
@@ -137,7 +136,6 @@ def test_another_encoding_is_not_believed() -> None:
 
 def test_a_capture_has_the_disks_and_nothing_else() -> None:
     kept = redact_file("/run/libvirt/qemu/i-133F3E53.xml", STATUS)
-    assert domain(kept) == replace(domain(STATUS), disks=without_options(domain(STATUS)))
     assert domain(kept) == dataclasses.replace(domain(STATUS), disks=without_options(domain(STATUS)))
     for secret in ("zQ7", "vnc", "passwd", "commandline", "192.0.2.9", "pts", "mirror", "uuid"):
         assert secret not in kept

@@ -44,11 +44,6 @@ def entry(name: str, kind: FileKind = FileKind.DIRECTORY) -> FileEntry:
 
 def instances(top: str = WORK, **files: str) -> FakeHost:
     names = tuple(entry(name.replace("_", "-") + ".xml", FileKind.FILE) for name in files)
-    texts: dict[str, str | Unavailable] = {
-        f"{top}/ACCT/i-133F3E53/{name.replace('_', '-')}.xml": text for name, text in files.items()
-    }
-    return FakeHost(
-        files={**CONF, **texts},
     texts: dict[str, str | Unavailable] = {**CONF}
     return FakeHost(
         files=texts | {f"{top}/ACCT/i-133F3E53/{name.replace('_', '-')}.xml": text for name, text in files.items()},

@@ -21,10 +21,10 @@ from sctune.host.index import quote_words
 from sctune.host.masking import MASK
 from sctune.host.questions import covers, without_devices
 from sctune.host.script_text import decode_text
-from sctune.probes.processes import probe as processes
-from sctune.probes.tgt_load import probe as tgt_load
 from sctune.probes.cloud_log import DEBUG, ERROR, FAULT_LOGS, NODE_LOG, OUTPUT
 from sctune.probes.cloud_log_lines import STORAGE
+from sctune.probes.processes import probe as processes
+from sctune.probes.tgt_load import probe as tgt_load
 from sctune.script.generate import script
 from sctune.script.plan import LOSETUP, OF_A_DISK, plan
 from sctune.unavailable import Reason, Unavailable
@@ -336,6 +336,8 @@ def test_of_a_part_of_such_a_text_it_keeps_no_secret(cut: int, awk: str) -> None
         kept = disks(text, awk)
         assert "zQ7" not in kept
         assert "<!" not in kept
+
+
 def test_a_log_is_what_is_wanted_of_it(awk: str) -> None:
     program = script("0.1.0").split("\nLOG_LINES='", 1)[1].split("'\n", 1)[0]
     words = [*awk.split(), "-v", f"wanted={STORAGE.pattern}", program]

@@ -22,7 +22,6 @@ from sctune.host.choose import open_host
 from sctune.host.recording import RecordingHost
 from sctune.host.tracing import Asked, TracingHost
 from sctune.inventory import Inventory
-from sctune.inventory import Inventory, Part
 from sctune.probes.cloud_log import ERROR, FAULT_LOGS, NODE_LOG, OUTPUT
 from sctune.records import replace
 from sctune.registry import load
@@ -139,6 +138,7 @@ def test_it_is_really_planted() -> None:
         assert len(held) > 20
         assert SECRET in str(answers.processes)
         assert SECRET in str(answers.kernel_log)
+        assert SECRET in str(answers.logs)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -147,4 +147,3 @@ def test_no_form_of_what_fits_tells_it(name: str) -> None:
     capacity = survey(inventory, Question())
     for format in Plain:
         assert SECRET not in what_fits(capacity, inventory, format, is_terminal=False).decode(errors="replace")
-        assert SECRET in str(answers.logs)
