@@ -22,16 +22,19 @@ _FILES = "/etc/sysctl.d /run/sysctl.d /usr/local/lib/sysctl.d /usr/lib/sysctl.d 
 
 OVERRIDDEN = Code(
     code="SYSCTL_OVERRIDDEN",
-    severities=(Severity.WARNING,),
+    severities=(Severity.INFO, Severity.WARNING),
     title="A kernel setting is not what the file that sets it says",
     meaning="A file of the administrator sets a kernel setting, and another value is in force: a file that is read later sets it "
     "too, nothing reads the file at boot, or somebody changed the running kernel.",
     why="Whoever tuned this host believes in a value that is not there. Where it is the running kernel that differs, the next boot "
     "brings the other value back, long after anybody remembers why.",
     thresholds="Judged are vm.dirty_*, vm.swappiness, fs.aio-max-nr, net.core.{rmem,wmem}_{default,max}, net.core.somaxconn, "
-    "net.ipv4.tcp_{rmem,wmem,notsent_lowat,slow_start_after_idle}. A packaged file (below /usr/lib) that the administrator "
-    "overrides is no fault, nor is the same value twice. vm.dirty_bytes and vm.dirty_ratio are one setting, and so are the "
-    "background ones. /etc/sysctl.conf is judged by its own value where nothing applies it. In a container nothing applies these "
+    "net.ipv4.tcp_{rmem,wmem,notsent_lowat,slow_start_after_idle}. Two files of the administrator that set one key are info: "
+    "that the later file wins is what sysctl.d is for, and nothing tells whether it was meant. A warning is what no layering "
+    "explains: a packaged file (below /usr/lib) that wins over the administrator's; two names of one setting, of which the later "
+    "silences the other (vm.dirty_bytes and vm.dirty_ratio, and the background ones); a value in force that the file which "
+    "decides does not say. A packaged file that the administrator overrides is no fault, nor is the same value twice. "
+    "/etc/sysctl.conf is judged by its own value where nothing applies it. In a container nothing applies these "
     "files, and nothing is judged.",
     see=(
         "/lib/systemd/systemd-sysctl --cat-config    # in the order in which they are applied",
@@ -78,13 +81,18 @@ def run(look: Look) -> Result:
 
 
 def _by_file(decided: Decided, live: Mapping[str, str]) -> Finding | None:
-    """An administrator's line that a later file overrides, and does so by what is in force."""
+    """An administrator's line that a later file overrides, and does so by what is in force.
+
+    The line that wins is the administrator's last word, and what it overrides may well be meant to be overridden: info. It is not
+    his word where a package has it, nor does anybody see it in the files where it goes by another name.
+    """
     winner = decided.winner
     if not _in_force(winner, live):
         return None  # some other order than ours, or somebody's hand
     for loser in reversed(decided.losers):
         if loser.line.vendor or (loser.line.file == winner.line.file and loser.key == winner.key):
             continue  # what the administrator's files are for; a line that was corrected further down
+        layered = loser.key == winner.key and not winner.line.vendor
         return OVERRIDDEN.found(
             Subject(kind=SubjectKind.SETTING, id=loser.key),
             f"{loser.line.place} sets {loser.key} to {loser.value}, and {winner.line.place}, which is applied later, sets "
@@ -99,6 +107,7 @@ def _by_file(decided: Decided, live: Mapping[str, str]) -> Finding | None:
                 in_force=live.get(loser.key),
                 source="sysctl.d",
             ),
+            severity=Severity.INFO if layered else Severity.WARNING,
             commands=(
                 f"{_comment_out(loser)}    # if {winner.value} is meant",
                 f"{_give_way(winner, loser)} && sysctl -w {_set(loser)}    # if {loser.value} is meant",
@@ -124,6 +133,7 @@ def _by_hand(winner: Assignment, live: Mapping[str, str]) -> Finding | None:
             in_force=now,
             source=f"/proc/sys/{winner.key.replace('.', '/')}",
         ),
+        severity=Severity.WARNING,
         remedy="Apply the file, or correct it if the value in force is meant: after a boot the file's counts.",
         commands=(f"sysctl -w {_set(winner)}",),
     )
@@ -144,6 +154,7 @@ def _never_read(line: Assignment, state: SysctlState) -> Finding | None:
             in_force=state.live[line.key],
             source="no link in /etc/sysctl.d leads to /etc/sysctl.conf",
         ),
+        severity=Severity.WARNING,
         remedy="Let systemd read the file as well, or move the line into a file in /etc/sysctl.d.",
         commands=("ln -s ../sysctl.conf /etc/sysctl.d/99-sysctl.conf", f"sysctl -w {_set(line)}"),
     )

@@ -121,6 +121,7 @@ THRESHOLDS: dict[str, str] = {
     "read_ahead_bytes": "of disks and volumes that are read through the page cache",
     "read_ahead_rotating_bytes": "of disks that turn, behind no RAID controller",
     "io_pressure": "of a minute in which all work stood still for disks",
+    "io_waiting": "tasks that wait for disks at once, copies left out",
     "memory_pressure": "of a minute in which all work stood still for memory",
     "memory_available": "of all memory, with a tenth of the swap space in use",
     "jvm_heap": "of all memory, the heap of eucalyptus-cloud on a storage controller",

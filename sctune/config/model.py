@@ -56,6 +56,7 @@ class Thresholds:
     read_ahead_bytes: int = 128 * 1024
     read_ahead_rotating_bytes: int = 1024 * 1024
     io_pressure: Level = Level(warning=0.05, critical=0.20)
+    io_waiting: float = 1.5
     memory_pressure: float = 0.05
     memory_available: float = 0.05
     jvm_heap: float = 0.50

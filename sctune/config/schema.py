@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 ROLES = ("storage-controller", "node-controller", "generic")
 """The words of model.report.Role."""
-FACTORS = frozenset({"store_overcommit", "snapshot_headroom", "lvm_archive_files"})
+FACTORS = frozenset({"store_overcommit", "snapshot_headroom", "lvm_archive_files", "io_waiting"})
 """Thresholds that are multiples or counts, so may exceed 1."""
 
 

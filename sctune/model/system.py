@@ -62,6 +62,24 @@ class Pressure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class IoWaiting:
+    """Who waits for disks while we look. `tasks`: how many tasks of the whole host waited for I/O at each of some moments, threads
+    counted one by one. `seconds` lie between the first of them and the last, and over these `disk` was the busiest: a share `busy`
+    (0..1) of the time it had a request to do. None and 0 where there is no disk."""
+
+    tasks: tuple[int, ...]
+    seconds: float
+    disk: str | None
+    busy: float
+
+    @property
+    def together(self) -> float:
+        """How many waited at once, on average over the moments at which any did; 0 where none did at any."""
+        waiting = [count for count in self.tasks if count]
+        return sum(waiting) / len(waiting) if waiting else 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HugePages:
     """/sys/kernel/mm/transparent_hugepage: the words in brackets. `at_boot` is what the kernel's command line asks for, None
     where it says nothing of it."""

@@ -130,6 +130,7 @@ _TARGET = """Target 1: iqn.2000-01.sample:t
 """
 GUEST = f"<domain><name>sample</name><devices><disk type='block'><source dev='{LOST}'/></disk></devices></domain>\n"
 _STALLS = "".join(f"{kind} avg10=0.00 avg60=0.00 avg300=0.00 total=0\n" for kind in ("some", "full"))
+_STALLS = "".join(f"{kind} avg10=0.00 avg60=50.00 avg300=0.00 total=0\n" for kind in ("some", "full"))
 FILES = {
     "/sys/block/dm-0/dev": "253:0\n",
     "/sys/block/dm-1/dev": "253:1\n",

@@ -10,6 +10,7 @@ from tests.unit.serving_hosts import chain, chains, codes, look, look_at
 
 NO_TUNED = Unavailable(reason=Reason.ABSENT, what="tuned")
 SWAPPINESS = ("SYSCTL_OVERRIDDEN", "warning", "vm.swappiness")
+LAYERED = ("SYSCTL_OVERRIDDEN", "info", "vm.swappiness")
 
 
 def line(key: str, value: str | None, file: str = "/etc/sysctl.d/50-a.conf", number: int = 1) -> SysctlLine:
@@ -28,7 +29,7 @@ def found(settings: SysctlState, **parts: object) -> list[tuple[str, str, str]]:
 def test_a_later_file_of_the_administrator_wins() -> None:
     lines = (line("vm.swappiness", "10"), line("vm.swappiness", "40", "/etc/sysctl.d/80-b.conf", 3))
     settings = state(*lines, live={"vm.swappiness": "40"})
-    assert found(settings) == [SWAPPINESS]
+    assert found(settings) == [LAYERED]
     (finding,) = topic.run(look(sysctl=settings, tuned_profile=NO_TUNED)).findings
     assert "/etc/sysctl.d/50-a.conf:1 sets vm.swappiness to 10, and /etc/sysctl.d/80-b.conf:3" in finding.summary
     assert finding.remedy.commands == (
@@ -40,6 +41,7 @@ def test_a_later_file_of_the_administrator_wins() -> None:
 def test_a_package_that_overrides_the_administrator_is_outdone_and_not_edited() -> None:
     lines = (line("vm.swappiness", "10"), line("vm.swappiness", "40", "/usr/lib/sysctl.d/80-b.conf"))
     (finding,) = topic.run(look(sysctl=state(*lines, live={"vm.swappiness": "40"}), tuned_profile=NO_TUNED)).findings
+    assert (finding.code, finding.severity, finding.subject.id) == SWAPPINESS
     assert finding.remedy.commands[1] == (
         "printf '%s\\n' vm.swappiness=10 > /etc/sysctl.d/zz-vm.swappiness.conf && sysctl -w vm.swappiness=10    # if 10 is meant"
     )
@@ -92,7 +94,7 @@ def test_what_the_kernel_does_not_have_is_not_judged() -> None:
 def test_an_order_other_than_ours_is_not_called_a_fault() -> None:
     """An init script of its own may read /etc/sysctl.conf first: what is in force tells."""
     lines = (line("vm.swappiness", "10"), line("vm.swappiness", "40", "/etc/sysctl.conf"))
-    assert found(state(*lines, live={"vm.swappiness": "40"})) == [SWAPPINESS]
+    assert found(state(*lines, live={"vm.swappiness": "40"})) == [LAYERED]
     assert found(state(*lines, live={"vm.swappiness": "10"})) == [SWAPPINESS]
     assert "50-a" in topic.run(look(sysctl=state(*lines, live={"vm.swappiness": "40"}), tuned_profile=NO_TUNED)).findings[0].summary
 
