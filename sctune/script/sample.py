@@ -25,6 +25,7 @@ from sctune.host.base import (
     Source,
     TgtMode,
 )
+from sctune.probes.io_waiting import READINGS, path_of
 from sctune.unavailable import Reason, Unavailable
 
 if TYPE_CHECKING:
@@ -157,6 +158,7 @@ FILES = {
     "/proc/self/mountinfo": f"20 1 8:1 / / rw - ext4 /dev/sda1 rw\n21 20 8:1 / {STORE} rw - ext4 /dev/sda1 rw\n",
     "/proc/meminfo": "MemTotal: 4 kB\nMemFree: 4 kB\nDirty: 0 kB\nWriteback: 0 kB\n",
     "/proc/pressure/io": _STALLS,
+    **{path_of(reading): "procs_blocked 0\n" for reading in range(READINGS)},
     "/proc/uptime": "1.00 1.00\n",
     "/proc/./uptime": "1.00 1.00\n",
     f"/proc/{TGTD}/task/{TGTD}/schedstat": "1 1 1\n",
