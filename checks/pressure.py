@@ -32,7 +32,7 @@ IO_HIGH = Code(
     "that an idle host's `full` is made of; a loop device without direct I/O waits once more for each that waits for it, so "
     "where there is one, tasks count half; where nobody waits any more; where no disk is busy for a tenth of that time and no "
     "network file system is mounted (idle rings of io_uring count as waiting from Linux 6.5 on, and so does what a limit of its "
-    "cgroup holds back). Where nobody can tell how many wait it is a warning at most. Not applicable where the kernel does not "
+    "cgroup holds back). Where nobody can tell how many wait it is a warning at most, and info beside a copy. Not applicable where the kernel does not "
     "measure pressure (before Linux 4.20; Red Hat's without psi=1).",
     see=(
         "cat /proc/pressure/io",
@@ -99,7 +99,8 @@ def run_io(look: Look) -> Result:
             copies=tuple(f"{copy.tool} {copy.source or '-'} to {copy.destination or '-'}" for copy in copies),
             source="/proc/pressure/io, /proc/stat, /proc/diskstats",
         ),
-        severity=Severity.INFO if harmless else _severity(pressure, level, waiting),
+        # A copy may be all that waits, where nobody can tell who does.
+        severity=Severity.INFO if harmless or (copies and waiting is None) else _severity(pressure, level, waiting),
     )
     unread = (Unexamined.of(answer),) if isinstance(answer, Unavailable) else ()
     return Result(examined=1, findings=(finding,), unexamined=unread)

@@ -224,6 +224,9 @@ def test_how_many_wait_is_not_known() -> None:
     assert codes(found) == [("IO_PRESSURE_HIGH", "warning", "host")]
     assert [item.what for item in found.unexamined] == ["/proc/stat"]
     assert "could not be read" in found.findings[0].summary
+    processes = dataclasses.replace(NO_PROCESSES, copies=(COPY,))
+    found = topic.run_io(look(pressure=pressure(io=0.9), io_waiting=unread, mounts=(LOCAL,), processes=processes))
+    assert codes(found) == [("IO_PRESSURE_HIGH", "info", "host")]
 
 
 def test_thresholds_of_the_site() -> None:
