@@ -32,8 +32,8 @@ IO_HIGH = Code(
     "that an idle host's `full` is made of; a loop device without direct I/O waits once more for each that waits for it, so "
     "where there is one, tasks count half; where nobody waits any more; where no disk is busy for a tenth of that time and no "
     "network file system is mounted (idle rings of io_uring count as waiting from Linux 6.5 on, and so does what a limit of its "
-    "cgroup holds back). Where nobody can tell how many wait it is a warning at most, and info beside a copy. Not applicable where the kernel does not "
-    "measure pressure (before Linux 4.20; Red Hat's without psi=1).",
+    "cgroup holds back). Where nobody can tell how many wait it is a warning at most, and info beside a copy. Not applicable "
+    "where the kernel does not measure pressure (before Linux 4.20; Red Hat's without psi=1).",
     see=(
         "cat /proc/pressure/io",
         "for n in 1 2 3 4 5 6 7 8; do grep procs_blocked /proc/stat; sleep 0.2; done    # how many wait at once",
