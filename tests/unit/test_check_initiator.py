@@ -222,7 +222,7 @@ def test_a_secret_whose_mode_is_not_known_and_files_that_were_refused() -> None:
 
 def test_every_code_is_filled_in() -> None:
     codes = [code for check in CHECKS.values() for code in check.codes]
-    assert len({code.code for code in codes}) == len(codes) == 8
+    assert len({code.code for code in codes}) == len(codes) == 9
     for code in codes:
         for text in (code.title, code.meaning, code.why, code.thresholds, code.remedy, code.source):
             assert len(text) > 10
