@@ -203,7 +203,8 @@ def _figure(value: float, unit: MeasureUnit) -> str:
     if unit is MeasureUnit.RATIO:
         value *= 100
     text = f"{value:.{2 if unit is MeasureUnit.RATIO else 6}f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return "0" if text == "-0" else text  # which a grapher may not read
 
 
 def _safe(text: str) -> str:

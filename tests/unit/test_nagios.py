@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, replace
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sctune.baseline import compare
@@ -188,6 +188,8 @@ def test_labels_are_quoted_where_they_must_be() -> None:
     assert "store_used:/it's _ a\\x7cb\\n" in read(output).numbers
 
 
+@example("0", 0.0, -0.0, MeasureUnit.COUNT)
+@example("0", -0.0, 1e-9, MeasureUnit.RATIO)
 @given(st.text(min_size=1, max_size=40), st.floats(), st.floats(), st.sampled_from(MeasureUnit))
 def test_any_name_and_number_can_be_read_again(of: str, value: float, bound: float, unit: MeasureUnit) -> None:
     if not 0 <= bound < 1e18:
