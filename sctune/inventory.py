@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from sctune.model.process import GuestDisks
     from sctune.model.raid import MdArray
     from sctune.model.store import Mount, VolumeStore
-    from sctune.model.sysctl import SysctlState
-    from sctune.model.system import CpuGovernors, HugePages, IoWaiting, Listener, Memory, Pressure, Tuned, Unit, Writeback
     from sctune.model.target import Backing, TgtConfiguration, TgtState
     from sctune.model.tgt_tuning import TargetParameters, TgtLoad, TgtVersion
     from sctune.unavailable import Unavailable
@@ -285,77 +283,6 @@ class Inventory(SystemParts):
         from sctune.probes.guests import probe
 
         return probe(self.host, processes=lambda: self.processes)
-        return probe(self.host)
-
-    @Part
-    def memory(self) -> Memory | Unavailable:
-        """/proc/meminfo."""
-        from sctune.probes.memory import probe_memory
-
-        return probe_memory(self.host)
-
-    @Part
-    def pressure(self) -> Pressure | Unavailable:
-        """/proc/pressure: how long work stood still for want of disks or memory."""
-        from sctune.probes.pressure import probe
-
-        return probe(self.host)
-
-    @Part
-    def io_waiting(self) -> IoWaiting | Unavailable:
-        """Who waits for disks now: takes a second and a half where the kernel says that anybody does."""
-        from sctune.probes.io_waiting import probe
-
-        return probe(self.host, pressure=self.pressure, level=self.config.thresholds.io_pressure.warning)
-
-    @Part
-    def sysctl(self) -> SysctlState | Unavailable:
-        """The kernel settings that matter, in their files and in force."""
-        from sctune.probes.sysctl import probe
-
-        return probe(self.host)
-
-    @Part
-    def huge_pages(self) -> HugePages | Unavailable:
-        """Transparent huge pages."""
-        from sctune.probes.memory import probe_huge_pages
-
-        return probe_huge_pages(self.host)
-
-    @Part
-    def governors(self) -> CpuGovernors | Unavailable:
-        """CPU frequency governors."""
-        from sctune.probes.governor import probe
-
-        return probe(self.host)
-
-    @Part
-    def processes(self) -> Processes | Unavailable:
-        """The processes that matter."""
-        from sctune.probes.processes import probe
-
-        return probe(self.host)
-
-    @Part
-    def units(self) -> tuple[Unit, ...] | Unavailable:
-        """systemd's units of the storage services."""
-        from sctune.probes.units import probe
-
-        return probe(self.host)
-
-    @Part
-    def tuned(self) -> Tuned | Unavailable:
-        """tuned's active profile."""
-        from sctune.probes.tuned import probe
-
-        return probe(self.host, processes=self.processes)
-
-    @Part
-    def tuned_profile(self) -> TunedProfile | Unavailable:
-        """What tuned's active profile sets."""
-        from sctune.probes.tuned_profile import probe
-
-        return probe(self.host, tuned=self.tuned)
 
     @Part
     def cloud(self) -> Cloud | Unavailable:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from sctune.model.network import Network
     from sctune.model.process import Processes
     from sctune.model.sysctl import SysctlState
-    from sctune.model.system import CpuGovernors, HugePages, Listener, Memory, Pressure, Tuned, Unit, Writeback
+    from sctune.model.system import CpuGovernors, HugePages, IoWaiting, Listener, Memory, Pressure, Tuned, Unit, Writeback
     from sctune.model.tuned import TunedProfile
     from sctune.unavailable import Unavailable
 
@@ -67,6 +67,13 @@ class SystemParts(Fetched):
         from sctune.probes.pressure import probe
 
         return probe(self.host)
+
+    @Part
+    def io_waiting(self) -> IoWaiting | Unavailable:
+        """Who waits for disks now: takes a second and a half where the kernel says that anybody does."""
+        from sctune.probes.io_waiting import probe
+
+        return probe(self.host, pressure=self.pressure, level=self.config.thresholds.io_pressure.warning)
 
     @Part
     def sysctl(self) -> SysctlState | Unavailable:
