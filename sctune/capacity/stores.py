@@ -15,7 +15,7 @@ from sctune.model.capacity import NextSnapshot, Role, Room, Share, StoreCapacity
 from sctune.quota import logical_size
 from sctune.records import dataclass
 from sctune.store_view import carries_volumes, filesystems, volume_files
-from sctune.unavailable import Reason, Unavailable, known
+from sctune.unavailable import CannotLook, Reason, Unavailable, known
 
 if TYPE_CHECKING:
     from sctune.host.base import FilesystemSpace
@@ -49,7 +49,11 @@ def store_capacities(
     chains = known(inventory.chains)
     found: list[StoreCapacity] = []
     unknown: list[Unavailable] = []
-    roles = _cloud_roles(inventory)
+    roles: dict[tuple[int, int], Role] = {}
+    try:
+        roles = _cloud_roles(inventory)
+    except CannotLook as error:
+        unknown.append(error.unavailable)
     for group in filesystems(stores):
         if not any(carries_volumes(store, chains) for store in group.stores):
             continue

@@ -338,6 +338,8 @@ def test_of_a_part_of_such_a_text_it_keeps_no_secret(cut: int, awk: str) -> None
         assert "<!" not in kept
 
 
+@pytest.mark.spawns
+@pytest.mark.parametrize("awk", AWKS)
 def test_a_log_is_what_is_wanted_of_it(awk: str) -> None:
     program = script("0.1.0").split("\nLOG_LINES='", 1)[1].split("'\n", 1)[0]
     words = [*awk.split(), "-v", f"wanted={STORAGE.pattern}", program]

@@ -110,7 +110,8 @@ def add_tgt(host: FakeHost, state: str) -> None:
     host.files |= {"/var/run/tgtd/socket.0": "", "/run/tgtd/socket.0": ""}
     alive = bool(text(folder, "tgtadm-sys-show"))
     for mode in TgtMode:
-        if mode is not TgtMode.CONNECTION:
+        # Counters were asked for by nobody when these states were recorded.
+        if mode not in (TgtMode.CONNECTION, TgtMode.STATISTICS):
             host.tgt_answers[mode, 0, None] = text(folder, f"tgtadm-{mode.value}-show") if alive else REFUSED
 
 
