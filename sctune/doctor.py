@@ -306,6 +306,8 @@ def _of_children(inventory: Inventory) -> Iterator[object]:
     parts = inventory.parts
     yield from parts.values()
     loops, stores, backings, dm = (parts.get(name) for name in ("loops", "stores", "backings", "dm"))
+    for name in CLOUD:
+        yield from getattr(parts.get(name), "unread", ())
     if isinstance(loops, LoopState):
         yield from (loop.backing for loop in loops.devices)
     if isinstance(stores, tuple):

@@ -430,3 +430,12 @@ def test_no_eucalyptus_no_check_applies() -> None:
         with pytest.raises(CannotLook) as none:
             look(check, cloud=absent)
         assert none.value.unavailable.reason is Reason.ABSENT
+
+
+def test_a_child_that_hung_on_a_log_is_named() -> None:
+    from sctune.doctor import abandoned
+
+    hung = Unavailable(reason=Reason.TIMEOUT, what=f"{LOGS}/cloud-error.log", pids=(4711,))
+    made = inventory(host=cloud_host(output=info(NOW - 60, "x"), error=hung), cloud=euca("4.4.2"))
+    assert not isinstance(made.cloud_log, Unavailable)
+    assert abandoned(made) == (4711,)
