@@ -39,6 +39,8 @@ _STORE_BUDGET = 6.0
 _TGT_TIMEOUT = 3.0
 _LOG_SECONDS = 3.0
 """How long one log is searched; what is older than was found until then is not known."""
+_LOG_GRACE = 1.0
+"""How much later its answer may come: a read that takes longer hangs."""
 _LOOK_BUDGET = 13.0
 """The doctor ends within 15 s; children that stay have to be given up, and the report written."""
 
@@ -74,6 +76,7 @@ class LiveHost:
         self._until = time.monotonic() + budget
         self._nursery = Nursery()
         self._tool_path = tool_path
+        self._hung_folders: set[str] = set()
         self.tool_started = threading.Event()
         names = os.uname()
         self._identity = HostIdentity(name=names.nodename, kernel=names.release, privileged=os.geteuid() == 0)
@@ -315,7 +318,11 @@ class LiveHost:
             return unavailable(error.errno, "/dev/kmsg")
 
     def log_lines(self, path: str, query: LogQuery) -> LogLines | Unavailable:
-        """Searches a log in a child, which ends its search by itself when its time is up."""
+        """Searches a log in a child, which ends its search by itself when its time is up. After a hang, what lies in the same
+        folder is not touched again."""
+        folder = os.path.dirname(path)
+        if folder in self._hung_folders:
+            return Unavailable(reason=Reason.TIMEOUT, what=path, detail="its folder does not answer")
         left = self._time_left(_LOG_SECONDS)
         outcome = self._nursery.run(
             "search_log",
@@ -323,10 +330,12 @@ class LiveHost:
             (query.words, query.pattern, query.since),
             self._clock.now,
             left,
-            stall=left + STALL,
-            deadline=time.monotonic() + left + STALL,
+            stall=left + _LOG_GRACE,
+            deadline=time.monotonic() + left + _LOG_GRACE,
         )
         if not outcome.finished:
+            if outcome.error is None:
+                self._hung_folders.add(folder)
             return gave_up(outcome, path)
         head, *lines = outcome.items
         if len(head) == 1:

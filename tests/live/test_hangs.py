@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sctune.host.base import FileStat
+from sctune.host.base import FileStat, LogQuery
 from sctune.host.live import LiveHost
 from sctune.unavailable import Reason, Unavailable
 
@@ -52,3 +52,12 @@ def test_a_text_on_a_dead_mount_is_a_timeout_and_others_are_read(dead_mount: Dea
     assert isinstance(last, str)
     assert [getattr(answer, "reason", None) for answer in (dead, same)] == [Reason.TIMEOUT, Reason.TIMEOUT]
     assert time.monotonic() - began < 4
+def test_a_log_on_a_dead_mount_is_given_up_once(dead_mount: DeadMount) -> None:
+    query = LogQuery(words=("x",), pattern="x", since=0.0)
+    began = time.monotonic()
+    with LiveHost() as host:
+        answers = [host.log_lines(f"{dead_mount.point}/{name}.log", query) for name in ("a", "b", "c")]
+    for answer in answers:
+        assert isinstance(answer, Unavailable)
+        assert answer.reason is Reason.TIMEOUT
+    assert time.monotonic() - began < 6
