@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,6 +20,7 @@ from tests.fakes import FakeHost
 if TYPE_CHECKING:
     from sctune.model.io import LunIo
 
+VM = Path(__file__).parents[1] / "data/vm"
 # tgtadm 1.0.85 while iscsi-perf read.
 TITLES = "tgt lun sid rd_subm(bytes,cmds) rd_done(bytes,cmds) wr_subm(bytes,cmds) wr_done(bytes,cmds) errs\n"
 RECORDED = (
@@ -40,6 +42,14 @@ def test_recorded() -> None:
     assert (disk.read_bytes_submitted, disk.reads_submitted, disk.read_bytes, disk.reads) == (105127968, 25667, 105123872, 25666)
     assert (disk.in_flight, disk.errors) == (1, 1)
     assert luns(TITLES) == ()
+
+
+@pytest.mark.parametrize("state", sorted(path.parent.name for path in VM.glob("*/tgtadm-sys-stat.txt")))
+def test_every_recorded_state(state: str) -> None:
+    text = (VM / state / "tgtadm-sys-stat.txt").read_text()
+    if text:  # else tgtd was dead
+        assert {one.errors for one in luns(text) if one.lun} <= {0, 1}
+        assert all(one.in_flight == 0 and one.read_bytes for one in luns(text))
 
 
 def test_numbers_longer_than_their_column() -> None:

@@ -110,9 +110,9 @@ def add_tgt(host: FakeHost, state: str) -> None:
     host.files |= {"/var/run/tgtd/socket.0": "", "/run/tgtd/socket.0": ""}
     alive = bool(text(folder, "tgtadm-sys-show"))
     for mode in TgtMode:
-        # Counters were asked for by nobody when these states were recorded.
-        if mode not in (TgtMode.CONNECTION, TgtMode.STATISTICS):
-            host.tgt_answers[mode, 0, None] = text(folder, f"tgtadm-{mode.value}-show") if alive else REFUSED
+        if mode is not TgtMode.CONNECTION:
+            name = "sys-stat" if mode is TgtMode.STATISTICS else f"{mode.value}-show"
+            host.tgt_answers[mode, 0, None] = text(folder, f"tgtadm-{name}") if alive else REFUSED
 
 
 def add_nodes(host: FakeHost, state: str) -> None:
