@@ -52,6 +52,8 @@ def test_a_text_on_a_dead_mount_is_a_timeout_and_others_are_read(dead_mount: Dea
     assert isinstance(last, str)
     assert [getattr(answer, "reason", None) for answer in (dead, same)] == [Reason.TIMEOUT, Reason.TIMEOUT]
     assert time.monotonic() - began < 4
+
+
 def test_a_log_on_a_dead_mount_is_given_up_once(dead_mount: DeadMount) -> None:
     query = LogQuery(words=("x",), pattern="x", since=0.0)
     began = time.monotonic()
