@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import math
 import os
-from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sctune.model.volume import VolumeState  # noqa: TC001 - typer reads annotations when it runs
-from sctune.report.format import FailOn, Format, Plain, VolumeSort
+from sctune import cli_volumes
+from sctune.cli_options import Body, Configuration, From, OutputFile, Root  # noqa: TC001 - typer reads annotations when it runs
+from sctune.report.format import FailOn, Format
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,11 +25,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Doctor for Linux hosts that serve block volumes: loop devices, LVM, tgt, open-iscsi.",
 )
-
-
-Body: TypeAlias = Callable[[], int]
-"""What a command does, ready to be called: typer only parses. It would turn Ctrl-C and a reader that has gone into exit codes
-of its own."""
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -64,32 +58,17 @@ def _main(
         raise typer.Exit(2)
 
 
-_From = Annotated[
-    str | None, typer.Option("--from", metavar="PATH", help="Look at a capture (file or folder) instead of this machine.")
-]
-_Root = Annotated[
-    str | None, typer.Option("--root", metavar="DIR", help="Look at a file tree, e.g. a mounted image; runs no command.")
-]
-_OutputFile = Annotated[
-    str | None, typer.Option("--output", "-o", metavar="FILE", help="Write there, whole or not at all; - is standard output.")
-]
-_Configuration = Annotated[
-    str | None,
-    typer.Option("--config", metavar="FILE", help="Configuration (default: /etc/sctune/sctune.yaml where there is one)."),
-]
-
-
 @app.command()
 def doctor(
     *,
-    from_path: _From = None,
-    root: _Root = None,
+    from_path: From = None,
+    root: Root = None,
     check: Annotated[
         list[str] | None,
         typer.Option("--check", metavar="NAME", help="Only this check; may be given again. sctune checks lists them."),
     ] = None,
     format: Annotated[Format, typer.Option("--format", help="For people, programs, CI servers or monitoring.")] = Format.TEXT,
-    output: _OutputFile = None,
+    output: OutputFile = None,
     fail_on: Annotated[FailOn, typer.Option("--fail-on", help="The least severity that makes the exit code 1.")] = FailOn.WARNING,
     baseline: Annotated[
         str | None,
@@ -105,7 +84,7 @@ def doctor(
         str | None,
         typer.Option("--since", metavar="AGE", help="How far back a cloud's logs are read: 90m, 24h, 7d (default: a day)."),
     ] = None,
-    config: _Configuration = None,
+    config: Configuration = None,
 ) -> Body:
     """Say what is wrong with a host.
 
@@ -132,81 +111,8 @@ def doctor(
     )
 
 
-@app.command()
-def volumes(
-    patterns: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[PATTERN]...",
-            help="Only volumes with a name like this (* and ?): id, file, device, VG/LV, target, initiator, address.",
-        ),
-    ] = None,
-    *,
-    state: Annotated[list[VolumeState] | None, typer.Option("--state", help="Only in this state; may be given again.")] = None,
-    sort: Annotated[VolumeSort, typer.Option("--sort", help="By name, by state (worst first), or largest first.")] = VolumeSort.ID,
-    everything: Annotated[bool, typer.Option("--all", help="The host's own LVs and loop devices too.")] = False,
-    wide: Annotated[bool, typer.Option("--wide", help="Cut no name, however narrow the terminal.")] = False,
-    from_path: _From = None,
-    root: _Root = None,
-    format: Annotated[Plain, typer.Option("--format", help="For people or programs.")] = Plain.TEXT,
-    output: _OutputFile = None,
-    config: _Configuration = None,
-) -> Body:
-    """List the volumes, a row each, and how they are.
-
-    Exit code: 0 done; 1 nothing matches the patterns; 2 wrong usage or configuration; 3 a part of the host could not be looked at.
-    """
-    from sctune.commands.volumes import run_volumes
-
-    return partial(
-        run_volumes,
-        patterns=tuple(patterns or ()),
-        states=tuple(state or ()),
-        sort=sort,
-        everything=everything,
-        wide=wide,
-        from_path=from_path,
-        root=root,
-        format=format,
-        output=output,
-        config_path=config,
-    )
-
-
-@app.command()
-def chain(
-    name: Annotated[
-        str, typer.Argument(metavar="NAME", help="A volume, snapshot, backing file, device, VG/LV, target or session.")
-    ],
-    *,
-    interval: Annotated[
-        float | None,
-        typer.Option("--interval", metavar="SECONDS", min=0.1, max=3600, help="Count I/O over this time, not since boot."),
-    ] = None,
-    from_path: _From = None,
-    root: _Root = None,
-    format: Annotated[Plain, typer.Option("--format", help="For people or programs.")] = Plain.TEXT,
-    output: _OutputFile = None,
-    config: _Configuration = None,
-) -> Body:
-    """Show one volume's chain, from its file to who uses it.
-
-    Every link with where it was read and what it counts, what is broken or missing, and the commands that show the same by hand.
-
-    Exit code: 0 done; 1 there is none of that name; 2 wrong usage or configuration; 3 a part of it could not be looked at.
-    """
-    from sctune.commands.chain import run_chain
-
-    return partial(
-        run_chain,
-        name,
-        interval=interval,
-        from_path=from_path,
-        root=root,
-        format=format,
-        output=output,
-        config_path=config,
-    )
+app.command()(cli_volumes.volumes)
+app.command()(cli_volumes.chain)
 
 
 @app.command()
@@ -228,92 +134,7 @@ def checks() -> Body:
     return run_checks
 
 
-@app.command()
-def capacity(
-    *,
-    from_path: Annotated[
-        str | None, typer.Option("--from", metavar="PATH", help="Look at a capture (file or folder) instead of this machine.")
-    ] = None,
-    root: Annotated[
-        str | None, typer.Option("--root", metavar="DIR", help="Look at a file tree, e.g. a mounted image; runs no command.")
-    ] = None,
-    format: Annotated[Plain, typer.Option("--format", help="For people or programs.")] = Plain.TEXT,
-    output: Annotated[
-        str | None, typer.Option("--output", "-o", metavar="FILE", help="Write there, whole or not at all; - is standard output.")
-    ] = None,
-    size: Annotated[
-        int | None,
-        typer.Option("--size", metavar="GIB", min=1, max=1 << 24, help="Of further volumes; default: as the largest here."),
-    ] = None,
-    snapshots_per_volume: Annotated[
-        float,
-        typer.Option("--snapshots-per-volume", metavar="R", min=0, max=1000, help="Snapshots kept of each volume."),
-    ] = 1.0,
-    history: Annotated[
-        str | None,
-        typer.Option("--history", metavar="FILE", help="How the store filled: CSV time,used_bytes, or an answer of Prometheus."),
-    ] = None,
-    accounts: Annotated[
-        int | None,
-        typer.Option("--accounts", metavar="N", min=1, max=1 << 24, help="Quotas of an account, N of which share what is safe."),
-    ] = None,
-    account_volumes: Annotated[
-        int | None, typer.Option("--account-volumes", metavar="N", min=1, max=1 << 30, help="The account's volumes, by number.")
-    ] = None,
-    account_gib: Annotated[
-        int | None, typer.Option("--account-gib", metavar="N", min=1, max=1 << 30, help="The account's volumes, in GiB.")
-    ] = None,
-    account_snapshots: Annotated[
-        int | None, typer.Option("--account-snapshots", metavar="N", min=1, max=1 << 30, help="The account's snapshots, by number.")
-    ] = None,
-    iam_policy: Annotated[
-        str | None,
-        typer.Option("--iam-policy", metavar="FILE", help="Write the account's quotas as a policy; - prints it and nothing else."),
-    ] = None,
-    config: Annotated[
-        str | None,
-        typer.Option("--config", metavar="FILE", help="Configuration (default: /etc/sctune/sctune.yaml where there is one)."),
-    ] = None,
-) -> Body:
-    """Say what fits.
-
-    How the stores are filled, what they promise, how many more volumes and snapshots they take, when they are full, and the
-    largest limits of the cloud that they can honour. Changes nothing.
-
-    Exit code: 0 done; 1 nothing here that holds volumes; 2 wrong usage or configuration; 3 done, but not everything could be
-    told.
-    """
-
-    if math.isnan(snapshots_per_volume):  # which is between any two bounds
-        raise typer.BadParameter("a number is wanted", param_hint="--snapshots-per-volume")
-
-    def body() -> int:
-        from sctune.capacity.survey import Question
-        from sctune.commands.capacity import read_history, run_capacity
-
-        wanted = accounts
-        if iam_policy is not None and (accounts, account_volumes, account_gib, account_snapshots) == (None,) * 4:
-            wanted = 1
-        return run_capacity(
-            from_path=from_path,
-            root=root,
-            question=Question(
-                size=None if size is None else size << 30,
-                snapshots_per_volume=snapshots_per_volume,
-                history=() if history is None else read_history(history),
-                accounts=wanted,
-                account_volumes=account_volumes,
-                account_gib=account_gib,
-                account_snapshots=account_snapshots,
-                policy_file=iam_policy if iam_policy not in (None, "-") else "FILE",
-            ),
-            format=format,
-            output=output,
-            policy=iam_policy,
-            config_path=config,
-        )
-
-    return body
+app.command()(cli_volumes.capacity)
 
 
 @app.command()
