@@ -29,6 +29,7 @@ _SAID_AT_INFO = (
     LogClass.DELETE_REQUESTED,
     LogClass.CLEANING,
 )
+_SENT = (LogClass.UPLOADING, LogClass.UPLOADED, LogClass.UPLOAD_FAILED)
 _BEGUN = (LogClass.UPLOADING, LogClass.FINISHED)
 _SOURCE = "eucalyptus/eucalyptus S3SnapshotTransfer.java, SnapshotCreator.java (4.x), BlockStorage.java, WalrusManager.java (3.x)"
 
@@ -66,7 +67,8 @@ NOT_UPLOADED = Code(
     thresholds="Only a snapshot whose file was finished within thresholds.log_seconds (1 day; --since): older ones are not judged. "
     "Nothing was seen of its upload for thresholds.upload_stalled_seconds (1 h), no line and no part in /var/tmp, or the storage "
     "controller was started again since. Not where shouldtransfersnapshots was recorded as false; not for a snapshot that was "
-    "downloaded; before 4.0 only where Walrus logs its transfers on this host.",
+    "downloaded; before 4.0 only where Walrus logs its transfers on this host. Where neither recorded properties nor the logs tell "
+    "that snapshots are uploaded at all, it is unknown.",
     see=("grep -n SNAP-ID /var/log/eucalyptus/cloud-output.log", "ls -l /var/tmp/snap-*", "euca-describe-snapshots SNAP-ID"),
     remedy="Look what the cloud says of the snapshot. If it is not completed, delete it and take it again.",
     risk=Risk.SAFE,
@@ -128,7 +130,8 @@ def _not_uploaded(inventory: Inventory, log: CloudLog, findings: list[Finding]) 
     """Adds to `findings`. How many snapshots were judged, and what could not be."""
     release = release_of(inventory)
     uploads = of_kind(log, LogClass.UPLOADED)
-    if release is None or not _wanted(inventory) or (release < (4, 0) and not uploads):
+    wanted = _wanted(inventory)
+    if release is None or wanted is False or (release < (4, 0) and not uploads):
         return 0, []
     found = cloud_files(inventory, backends_of(inventory))
     unexamined = [Unexamined.of(one) for one in found.unread]
@@ -147,17 +150,24 @@ def _not_uploaded(inventory: Inventory, log: CloudLog, findings: list[Finding]) 
             why = "the logs do not reach back to when it was made" if at_info else "the logs hold nothing of level INFO"
             unexamined.append(Unexamined(what=f"upload of {one.id}", reason=Reason.NOT_COLLECTED, detail=why))
             continue
+        finished, begun = (_last(log, one.id, kind) for kind in (LogClass.FINISHED, LogClass.UPLOADING))
+        if wanted is None and finished is not None and begun is None:
+            continue  # 4.2 and later begin an upload before they say that: it was never to be uploaded
+        if wanted is None and begun is None and not of_kind(log, *_SENT):
+            why = "nothing says whether snapshots are to be uploaded: record the cloud's properties"
+            unexamined.append(Unexamined(what=f"upload of {one.id}", reason=Reason.NOT_COLLECTED, detail=why))
+            continue
         judged += 1
         finding = _judge(one, view, inventory)
         findings += [finding] if finding is not None else []
     return judged, unexamined
 
 
-def _wanted(inventory: Inventory) -> bool:
-    """Whether snapshots are to be uploaded: they are, unless all zones that were recorded say otherwise."""
+def _wanted(inventory: Inventory) -> bool | None:
+    """Whether snapshots are to be uploaded, in any of the zones that were recorded; None where nothing was. They are by default."""
     cloud = known(inventory.cloud)
     told = [v for k, v in (cloud.properties if cloud else ()) if k.endswith(".storage.shouldtransfersnapshots")]
-    return not told or any(value.lower() != "false" for value in told)
+    return any(value.lower() != "false" for value in told) if told else None
 
 
 def _is_whole(one: CloudFile, inventory: Inventory) -> bool:
@@ -179,7 +189,8 @@ def _judge(one: CloudFile, view: _View, inventory: Inventory) -> Finding | None:
     if _last(log, name, *done) is not None:
         return None
     begun = _last(log, name, *_BEGUN)
-    asked = any(event.first <= one.file.mtime for event in of_kind(log, LogClass.REQUESTED))
+    # 4.0 does not say that a snapshot was downloaded.
+    asked = release_of(inventory) != (4, 0) and any(event.first <= one.file.mtime for event in of_kind(log, LogClass.REQUESTED))
     if begun is None and not asked and not view.walrus:
         return None  # nothing says that it was made here: it may have been fetched from another zone
     seen = max(one.file.mtime, begun or 0.0, view.parts.get(name, 0.0))

@@ -247,11 +247,15 @@ def test_a_snapshot_of_whose_upload_nothing_is_seen() -> None:
         (((3 * HOUR, ASKED), (2 * HOUR, BEGUN)), {"stores": snapshots(2 * HOUR, GIB + 1)}),  # not whole: another code's
         (((3 * HOUR, ASKED), (2 * HOUR, BEGUN)), {"stores": snapshots(60.0)}),
         (((30 * HOUR, ASKED), (26 * HOUR, BEGUN)), {"stores": snapshots(25 * HOUR)}),  # older than is read back
-        (((60.0, ASKED),), {}),  # nothing says that it was made here
+        (((60.0, ASKED), (60.0, UPLOADED.replace(S, "snap-00000001"))), {}),  # nothing says that it was made here
         (
             ((3 * HOUR, ASKED), (2 * HOUR, BEGUN)),
             {"cloud": replace(euca("4.4.2"), properties=(("one.storage.shouldtransfersnapshots", "false"),))},
         ),
+        # Never to be uploaded: it would have begun before.
+        (((3 * HOUR, ASKED), (2 * HOUR, f"Finished creating {S} on block storage backend")), {}),
+        # 4.0 does not say that one was downloaded.
+        (((3 * HOUR, ASKED), (60.0, UPLOADED.replace(S, "snap-00000001"))), {"cloud": euca("4.0.2")}),
         (((3 * HOUR, ASKED), (2 * HOUR, BEGUN)), {"cloud": euca("3.2.2")}),  # Walrus logs it, elsewhere
     ],
 )
@@ -281,6 +285,15 @@ def test_walrus_on_the_same_host_tells_of_uploads_before_40() -> None:
     lines = ((3 * HOUR, ASKED), (60.0, other))
     assert codes(asked(*lines, cloud=euca("3.2.2"))) == [("SNAPSHOT_NOT_UPLOADED", "warning", S)]
     assert codes(asked(*lines, (50.0, other.replace("snap-C2DF3CF2", S)), cloud=euca("3.2.2"))) == []
+
+
+def test_whether_snapshots_are_sent_is_told_by_properties_or_by_others_that_are() -> None:
+    other = UPLOADED.replace(S, "snap-00000001")
+    assert codes(asked((3 * HOUR, ASKED), (60.0, other))) == [("SNAPSHOT_NOT_UPLOADED", "warning", S)]
+    told = replace(euca("4.4.2"), properties=(("one.storage.shouldtransfersnapshots", "true"),))
+    assert codes(asked((3 * HOUR, ASKED), cloud=told)) == [("SNAPSHOT_NOT_UPLOADED", "warning", S)]
+    unknown = asked((3 * HOUR, ASKED))
+    assert (codes(unknown), [one.what for one in unknown.unexamined]) == ([], [f"upload of {S}"])
 
 
 def test_logs_without_what_would_tell_are_unknown() -> None:
