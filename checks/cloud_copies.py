@@ -30,8 +30,8 @@ SATURATED = Code(
     thresholds="As many children of eucalyptus-cloud are dd, gunzip or tar as system.exec.max_restricted_concurrent_ops allows (2 "
     "where no properties were recorded), and were for thresholds.copies_busy_seconds (1 min). Eucalyptus 3.3 and later; before, "
     "copies were not bounded.",
-    see=("pgrep -a 'dd|gunzip|tar'", f"euctl {COPIES_PROPERTY}"),
-    remedy="Wait for them, or find out why they are slow: disks that are too busy (IO_PRESSURE), a device that does not "
+    see=("pgrep -ax 'dd|gunzip|gzip|tar'", f"euctl {COPIES_PROPERTY}"),
+    remedy="Wait for them, or find out why they are slow: disks that are too busy (IO_PRESSURE_HIGH), a device that does not "
     "answer. Where "
     f"disks have room for more copies at a time, raise {COPIES_PROPERTY}.",
     risk=Risk.SAFE,
