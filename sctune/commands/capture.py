@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from sctune.model.report import Report
 
 _SHOWN = 20
+PATIENCE = 40.0
+"""Seconds for all looks of one capture: it is made once and kept, and what a slow host was not asked is missing for ever."""
 
 
 def run_capture(output: str, config_path: str | None) -> int:
@@ -32,7 +34,7 @@ def run_capture(output: str, config_path: str | None) -> int:
 
     refuse_early(output)
     config = load(config_path)
-    with LiveHost() as live:
+    with LiveHost(budget=PATIENCE) as live:
         host = RecordingHost(live)
         report = look(host, config)
         write_bundle(host.answers(), output)

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sctune.commands.capture import look, summary, unexamined
+import sctune.host.live
+from sctune.commands.capture import PATIENCE, look, run_capture, summary, unexamined
 from sctune.config.model import Config
 from sctune.doctor import diagnose
 from sctune.errors import UserError
@@ -272,3 +273,24 @@ def test_summary_names_what_is_missing() -> None:
     assert "Run it as root" in text
     assert "pid 77" in text
     assert "\x1b" not in text
+
+
+def test_a_capture_has_more_patience_than_the_doctor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a slow host was not asked in time is missing in the capture for ever."""
+    budgets: list[float] = []
+
+    class Host(FakeHost):
+        def __init__(self, *, budget: float) -> None:
+            super().__init__()
+            budgets.append(budget)
+
+        def __enter__(self) -> FakeHost:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+    monkeypatch.setattr(sctune.host.live, "LiveHost", Host)
+    assert run_capture(str(tmp_path / "c.tar.gz"), None) in (0, 3)
+    assert budgets == [PATIENCE]
+    assert PATIENCE > 2 * sctune.host.live._LOOK_BUDGET

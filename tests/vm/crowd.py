@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 CROWD_SCRATCH_BYTES = 256 << 30
 BATCH_SECONDS = 300.0
+SOUND = 6
+"""Sound volumes beside those with faults."""
 
 
 def script(machine: Machine, lines: Iterable[str], *, timeout: float = BATCH_SECONDS) -> str:
@@ -23,7 +25,7 @@ def script(machine: Machine, lines: Iterable[str], *, timeout: float = BATCH_SEC
     return machine.check("\n".join(("set -e", *lines)), timeout=timeout)
 
 
-def make_crowd(machine: Machine, faults: Sequence[VolumeFault], *, sound: int = 10) -> dict[str, Volume]:
+def make_crowd(machine: Machine, faults: Sequence[VolumeFault], *, sound: int = SOUND) -> dict[str, Volume]:
     """A storage controller with *sound* volumes and one for each fault, which is made then and is there by the word of kernel and
     tools. Returns the volumes by fault name."""
     volumes = {fault.name: overlay.volume(number, gib=fault.gib) for number, fault in enumerate(faults, 1)}

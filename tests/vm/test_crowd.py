@@ -1,4 +1,4 @@
-"""Crowds of volumes, each with its own fault, beside ten sound ones: one look finds each, and says nothing else."""
+"""Crowds of volumes, each with its own fault, beside sound ones: one look finds each, and says nothing else."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .crowd import CROWD_SCRATCH_BYTES, make_crowd
+from .crowd import CROWD_SCRATCH_BYTES, SOUND, make_crowd
 from .faults.volumes import VOLUME_FAULTS
 from .hosts import overlay
 from .listing import listed, too_sound, unsound
@@ -33,6 +33,6 @@ def test_the_doctor_finds_each_and_nothing_else(
         assert verdict.missing(expected) + verdict.surplus(expected) == []
         assert verdict.status == 1, verdict.unexamined()
         listing = listed(machine)
-        sound = [overlay.volume(number).name for number in range(len(faults) + 1, len(faults) + 11)]
+        sound = [overlay.volume(number).name for number in range(len(faults) + 1, len(faults) + SOUND + 1)]
         assert unsound(listing, sound) + too_sound(listing, expected) == []
         keep(machine, name)
