@@ -39,7 +39,7 @@ from sctune.host.recording import RecordingHost
 from sctune.host.redact import redact_argv, redact_file, redact_text, redact_unavailable
 from sctune.host.root import RootHost
 from sctune.unavailable import Reason, Unavailable
-from tests.fakes import absent
+from tests.fakes import FakeHost, absent
 from tests.synthetic import storage_controller
 
 if TYPE_CHECKING:
