@@ -6,6 +6,7 @@ are renamed under whoever reads them: each is known by its inode, and one that i
 
 from __future__ import annotations
 
+import errno
 import gzip
 import os
 import re
@@ -51,8 +52,8 @@ def search(
 ) -> LogLines:
     """Searches the files of one log, newest first; `opener` gives a descriptor or raises OSError.
 
-    Raises the OSError of the newest file. What cannot be read of an older one ends the search there, as does one that has been
-    cut in the middle of its compressed data.
+    Raises the OSError of the newest file, EISDIR or EINVAL where it is no regular one. What cannot be read of an older one ends the
+    search there, as does one that has been cut in the middle of its compressed data.
     """
     scan = LogScan(query, zone, seconds=seconds)
     seen: set[tuple[int, int]] = set()
@@ -71,9 +72,12 @@ def search(
             break
         try:
             found = os.fstat(descriptor)
-            if not stat.S_ISREG(found.st_mode) or (found.st_dev, found.st_ino) in seen:
+            if (found.st_dev, found.st_ino) in seen:
                 continue
             seen.add((found.st_dev, found.st_ino))
+            if not stat.S_ISREG(found.st_mode):
+                # What was written into a FIFO or /dev/null nobody knows: that is not the same as no log.
+                raise OSError(errno.EISDIR if stat.S_ISDIR(found.st_mode) else errno.EINVAL, "not a regular file")
             rolled += place > 0
             if path.endswith(".gz"):
                 scan.forward(_unpacked(descriptor))

@@ -871,6 +871,7 @@ log_lines() {
 
 log_() {
     [ -e /etc/eucalyptus/eucalyptus-version ] || return 0
+    if [ -e "$1" ] && [ ! -f "$1" ]; then no log "$1" failed "not a regular file"; return; fi
     [ -f "$1" ] || { no log "$1" absent "No such file or directory"; return; }
     [ -r "$1" ] || { no log "$1" denied "Permission denied"; return; }
     WHOLE=1

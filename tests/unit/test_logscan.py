@@ -296,6 +296,31 @@ def test_a_log_that_is_not_there_or_denied() -> None:
         search(("/x.log",), denied, query(), UTC, now=NOW, seconds=1.0)
 
 
+@pytest.mark.parametrize("kind", ["fifo", "device", "folder"])
+def test_what_is_no_file_is_not_taken_for_no_log(tmp_path: Path, kind: str) -> None:
+    path = f"{tmp_path}/x.log"
+
+    def opener(one: str) -> int:
+        return os.open(one, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+
+    if kind == "fifo":
+        os.mkfifo(path)
+    elif kind == "device":
+        os.symlink("/dev/null", path)
+    else:
+        os.mkdir(path)
+    older = written(tmp_path, "x.log.1", info(NOW - 300, "one loopback"))
+    for paths in ((path,), (path, older)):
+        with pytest.raises(OSError, match=r"\[Errno (21|22)\]"):
+            search(paths, opener, query(), UTC, now=NOW, seconds=60.0)
+    # In the place of one that was rolled it is where the search ends.
+    found = search(
+        (written(tmp_path, "y.log", info(NOW - 100, "two loopback")), path, older), opener, query(), UTC, now=NOW, seconds=60.0
+    )
+    assert [one.text for one in found.lines] == ["two loopback"]
+    assert (found.begins, found.whole) == (NOW - 100, False)
+
+
 def test_with_as_many_files_as_are_kept_something_may_be_lost(tmp_path: Path) -> None:
     paths = [written(tmp_path, f"x.log.{place}", info(NOW - 100 * place, "loopback")) for place in range(11)]
     assert not searched(*paths).whole
