@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from sctune.model.capacity import Forecast
+from sctune.model.units import size_words
 from sctune.records import dataclass
 from sctune.unavailable import Reason, Unavailable
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 LEAST_POINTS = 3
 LEAST_SPAN = 3600.0
+_OTHER_UNIT = 500
+"""A history that ends with so many times less than is in use now is in KiB or MB, or of another store."""
 _MOST_POINTS = 400
 """Of more, as many are taken at even distances: 400 points have 79,800 slopes."""
 _EPOCH = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,9})?\Z")
@@ -124,7 +127,7 @@ def choose(series: tuple[Series, ...], store: str, *, only: bool) -> Series | Un
 
 def forecast(series: Series, store: StoreCapacity, *, now: float) -> Forecast | Unavailable:
     """When `store` is nearly full and full, by the median of all slopes (Theil 1950, Sen 1968), which a few jumps do not move.
-    Unavailable where there are too few points or too short a time to say."""
+    Unavailable where there are too few points or too short a time to say, or where they cannot be of this store in bytes."""
     points = series.points
     what = f"a forecast for {store.name}"
     if len(points) < LEAST_POINTS:
@@ -136,6 +139,14 @@ def forecast(series: Series, store: StoreCapacity, *, now: float) -> Forecast | 
     span = points[-1][0] - points[0][0]
     if span < LEAST_SPAN:
         return Unavailable(reason=Reason.NOT_COLLECTED, what=what, detail=f"the history spans {span:.0f} s, and an hour is needed")
+    last = points[-1][1]
+    if last > store.total or last * _OTHER_UNIT < store.used:
+        return Unavailable(
+            reason=Reason.MALFORMED,
+            what=what,
+            detail=f"the history ends with {size_words(last)} in use, and now there are {size_words(store.used)} of "
+            f"{size_words(store.total)}: is it in bytes, and of this store?",
+        )
     low, slope, high = _slopes(_thinned(points))
     return Forecast(
         points=len(points),

@@ -59,16 +59,32 @@ def overlay_limits(store: StoreCapacity, in_force: Limits, assumed: Assumptions)
     )
     allowed = _allowed(in_force.volume, largest)
     store_of = int(allowed * GIB * cow)
+    total = _overlay_total(base, room, store_of, allowed, kept)
+    return _limits("eucalyptus-overlay", total, volume, in_force, assumed, allowed)
+
+
+def _overlay_total(base: list[Step], room: int, store_of: int, allowed: int, kept: float) -> _Answer:
+    """All volumes, beside the snapshots kept of them, or beside the one that is being made where that is more."""
+    left = room - store_of
+    cow = _cow_step(store_of, allowed, room)
     unit = GIB + LVM_HEADER_LENGTH + int(kept * GIB)
-    total = _Answer(
-        gib=max(0, (room - store_of) // unit),
+    each = f"each GiB of volumes takes 1 GiB, at most 4 MiB more, and {_gib(kept)} GiB of snapshots"
+    by_kept = _Answer(gib=max(0, left // unit), steps=(*base, *cow, Step(text=each, size=unit)))
+    if not 0 < kept < 1:  # of each volume one is kept at least: that is the one that is being made
+        return by_kept
+    left -= allowed * GIB
+    alone = GIB + LVM_HEADER_LENGTH
+    by_copy = _Answer(
+        gib=max(0, left // alone),
         steps=(
             *base,
-            *_cow_step(store_of, allowed, room),
-            Step(text=f"each GiB of volumes takes 1 GiB, at most 4 MiB more, and {_gib(kept)} GiB of snapshots", size=unit),
+            *cow,
+            Step(text=f"the copy of the largest volume, more than the {_gib(kept)} kept of each come to", size=-allowed * GIB),
+            Step(text="for volumes", size=left, result=True),
+            Step(text="each GiB of volumes takes 1 GiB and at most 4 MiB more", size=alone),
         ),
     )
-    return _limits("eucalyptus-overlay", total, volume, in_force, assumed)
+    return min(by_kept, by_copy, key=lambda answer: answer.gib)
 
 
 def das_limits(vg: GroupCapacity, store: StoreCapacity | None, in_force: Limits, assumed: Assumptions) -> SafeLimits:
@@ -113,6 +129,7 @@ def das_limits(vg: GroupCapacity, store: StoreCapacity | None, in_force: Limits,
         _Answer(gib=largest, steps=tuple(volume_steps)),
         in_force,
         assumed,
+        allowed,
     )
 
 
@@ -149,12 +166,18 @@ def _allowed(current: Limit | None, largest: int) -> int:
     return largest if current is None else min(largest, current.size // GIB)
 
 
-def _limits(backend: str, total: _Answer, volume: _Answer, in_force: Limits, assumed: Assumptions) -> SafeLimits:
+def _limits(  # noqa: PLR0917
+    backend: str, total: _Answer, volume: _Answer, in_force: Limits, assumed: Assumptions, allowed: int
+) -> SafeLimits:
+    """`allowed` is the largest volume that is made, in GiB: where any snapshots are kept, one of it may be."""
     snapshots = int(total.gib * assumed.snapshots)
+    largest = min(allowed, total.gib)
     prefix = f"{assumed.partition or NO_PARTITION}.storage."
     old = version_numbers(assumed.version)
     key = WALRUS_SNAPSHOTS if old and old < (4, 0) else SNAPSHOTS
     text = f"{_gib(assumed.snapshots)} kept of each volume, of {total.gib} GiB of volumes"
+    if assumed.snapshots > 0 and snapshots < largest:
+        snapshots, text = largest, f"one of the largest volume, more than {text}"
     return SafeLimits(
         backend=backend,
         version=assumed.version,

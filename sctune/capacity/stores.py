@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sctune.backends.base import FileRole
+from sctune.backends.choose import GENERIC, candidates
 from sctune.backends.eucalyptus import LVM_HEADER_LENGTH
 from sctune.cloud_files import backends_of, cloud_files
 from sctune.model.capacity import NextSnapshot, Role, Room, Share, StoreCapacity
@@ -72,7 +73,13 @@ def _unlooked(path: str, number: int) -> Unavailable:
 
 
 def _cloud_roles(inventory: Inventory) -> dict[tuple[int, int], Role]:
-    backends = backends_of(inventory)
+    try:
+        backends = backends_of(inventory)
+    except CannotLook:
+        # Whether a cloud's is here is not known, and told (survey): until then names count.
+        report = known(inventory.lvm)
+        named = candidates(configured=None, cloud=None, lvs=report.logical_volumes if report else ())
+        backends = tuple(backend for backend in named if backend is not GENERIC)
     return {(one.file.device, one.file.inode): _ROLES[one.role] for one in cloud_files(inventory, backends).files}
 
 

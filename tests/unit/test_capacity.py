@@ -154,6 +154,9 @@ def test_what_could_not_be_looked_at_is_said_and_not_left_out() -> None:
     assert [item.what for item in partly] == [f"3 entries of {STORE}"]
     malformed = Unavailable(reason=Reason.MALFORMED, what="/p")
     assert malformed in ask(cloud=malformed).unknown
+    # Their names still tell what volumes promise.
+    untold = ask(cloud=malformed, stores=(store(file("vol-00000001", GIB + 4 * MIB, inode=1)),))
+    assert untold.stores[0].promised == GIB + 4 * MIB
     assert malformed in ask(chains=malformed).unknown
     assert ask(cloud=dataclasses.replace(cloud(), properties_unavailable=malformed)).unknown == (malformed,)
 
@@ -206,6 +209,19 @@ def test_limits_of_an_overlay_store_step_by_step() -> None:
     assert results == [800 * GIB, 800 * GIB - 319 * GIB // 2]
 
 
+def test_of_few_snapshots_the_one_that_is_being_made_needs_its_room() -> None:
+    # 850 GiB. One volume of 339 with its copy and half of it. With it 850 - 169.5 - 339 = 341.5 for volumes of 1 GiB + 4 MiB.
+    safe = overlay_limits(place(1000 * GIB), NONE, assumed(0.1))
+    assert safe.volume.gib == 339
+    assert safe.total.gib == int(341.5 * 1024 / 1028) == 340
+    assert any("the copy of the largest volume" in step.text for step in safe.total.steps)
+    # The limit of snapshots lets that one be made.
+    assert safe.snapshots.gib == 339
+    # Where volumes are small, what is kept of them decides.
+    small = overlay_limits(place(1000 * GIB), in_force(volume=10, total=500), assumed(0.1))
+    assert (small.total.gib, small.snapshots.gib) == (int(845 * 10240 / 11304), 76)
+
+
 def test_smaller_volumes_leave_more_for_all() -> None:
     safe = overlay_limits(place(1000 * GIB), in_force(volume=100, total=500), assumed())
     # 850 less 50.
@@ -217,7 +233,7 @@ def test_smaller_volumes_leave_more_for_all() -> None:
     total=st.integers(min_value=0, max_value=1 << 50),
     other=st.integers(min_value=0, max_value=1 << 40),
     reserved=st.integers(min_value=0, max_value=1 << 40),
-    snapshots=st.sampled_from((0.0, 0.5, 1.0, 2.0, 7.25)),
+    snapshots=st.sampled_from((0.0, 0.1, 0.5, 1.0, 2.0, 7.25)),
     volume=st.none() | st.integers(min_value=1, max_value=1 << 20),
 )
 def test_what_is_allowed_does_fit(total: int, other: int, reserved: int, snapshots: float, volume: int | None) -> None:
@@ -230,7 +246,9 @@ def test_what_is_allowed_does_fit(total: int, other: int, reserved: int, snapsho
     def taken(gib: int) -> int:
         largest = safe.volume.gib if volume is None else min(safe.volume.gib, volume)
         cow = largest * GIB // 2 if snapshots else 0
-        return other + gib * (GIB + 4 * MIB) + int(gib * snapshots * GIB) + cow
+        # The copy that is being made is one of those kept; there is one at least, where any are made.
+        kept = max(int(gib * snapshots * GIB), largest * GIB) if snapshots else 0
+        return other + gib * (GIB + 4 * MIB) + kept + cow
 
     assert safe.total.gib == 0 or taken(safe.total.gib) <= level
     assert safe.volume.gib <= safe.total.gib

@@ -151,7 +151,7 @@ def test_too_little_to_say(points: list[tuple[float, float]], told: str) -> None
     found = forecast(series(*points), store(), now=NOW)
     assert isinstance(found, Unavailable)
     assert told in found.detail
-    assert isinstance(forecast(series((NOW, 1.0), (NOW + 60, 2.0), (NOW + 3600, 3.0)), store(), now=NOW), Forecast)
+    assert isinstance(forecast(series((NOW, 1.0), (NOW + 60, 2.0), (NOW + 3600, 3.0)), store(used=100), now=NOW), Forecast)
 
 
 def test_a_year_of_minutes_is_soon_done() -> None:
@@ -161,7 +161,7 @@ def test_a_year_of_minutes_is_soon_done() -> None:
 
 @given(st.lists(st.tuples(st.floats(0, 4e9), st.floats(0, 1e18)), min_size=3, max_size=40, unique_by=lambda point: point[0]))
 def test_the_median_is_between_the_quartiles(points: list[tuple[float, float]]) -> None:
-    found = forecast(series(*points), store(), now=NOW)
+    found = forecast(series(*points), store(total=10**18, used=0), now=NOW)
     if isinstance(found, Forecast):
         assert found.slope_low <= found.slope <= found.slope_high
         assert found.full_seconds is None or found.full_seconds >= 0
@@ -179,3 +179,11 @@ def test_which_store_a_series_is_of() -> None:
         choose((), "/srv", only=True),
     ):
         assert isinstance(found, Unavailable)
+
+
+@pytest.mark.parametrize("factor", [1e-3, 1 / 1024**2, 3.0, 1024.0])
+def test_a_history_in_another_unit_or_of_another_store_is_no_forecast(factor: float) -> None:
+    points = [(NOW + day * DAY, (40 + day) * GIB * factor) for day in range(10)]
+    found = forecast(series(*points), store(), now=NOW)
+    assert isinstance(found, Unavailable)
+    assert "bytes" in found.detail
