@@ -73,4 +73,8 @@ def _lun_rates(
 ) -> LunRates | Unavailable | None:
     if isinstance(before, Unavailable):
         return before
-    return after if isinstance(after, Unavailable) else lun_difference(before, after, seconds)
+    if isinstance(after, Unavailable):
+        return after
+    if {one.sid for one in before} - {one.sid for one in after}:
+        return None  # what a session did until it ended, its counters took with them
+    return lun_difference(before, after, seconds)

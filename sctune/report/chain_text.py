@@ -147,7 +147,7 @@ def _rate(rate: TallyRates, what: str) -> str:
 def _of_lun(counted: tuple[LunIo, ...] | LunRates | Unavailable | None, seconds: float | None) -> Iterator[str]:
     """tgtd counts for each session, and what it counted goes with it."""
     if counted is None:
-        yield "I/O: not told, a session was made anew meanwhile"
+        yield "I/O: not told, a session ended or was made anew meanwhile"
     elif isinstance(counted, Unavailable):
         yield f"I/O: {reason_words(counted.reason)}"
     elif isinstance(counted, tuple):
@@ -158,7 +158,7 @@ def _of_lun(counted: tuple[LunIo, ...] | LunRates | Unavailable | None, seconds:
         read, written = sum(one.read_bytes for one in counted), sum(one.write_bytes for one in counted)
         flying = sum(one.in_flight for one in counted)
         yield (
-            f"I/O of today's sessions: {reads} reads of {size_words(read)}, {writes} writes of {size_words(written)}, "
+            f"I/O of the sessions there are now: {reads} reads of {size_words(read)}, {writes} writes of {size_words(written)}, "
             f"{flying} under way (tgtd keeps no times)"
         )
     else:
