@@ -5,12 +5,12 @@ from __future__ import annotations
 from shlex import quote
 from typing import TYPE_CHECKING
 
+from sctune.guest_disks import guest_index
 from sctune.lvm_view import by_uuid, snapshot_view
 from sctune.model.dm import SnapshotState
 from sctune.model.guest import GuestOrigin
 from sctune.model.tree import Layer, Link, Mark
 from sctune.records import replace
-from sctune.remote import guests_on
 from sctune.store_view import filesystems, used_ratio
 from sctune.unavailable import Unavailable, known
 
@@ -50,6 +50,7 @@ class Links:
             for guest in (guests.guests if guests else ())
             if guest.state
         }
+        self._guest_index = guest_index(inventory)
         self._by_number = {device.device: device for device in self._blocks.values()}
 
     def file(self, file: StoreFile) -> Link:
@@ -227,7 +228,7 @@ class Links:
             mark=Mark.BROKEN if dead else Mark.FINE,
             note=f"{session.state}: not logged in" if dead else "",
             see=(f"iscsiadm -m session -r {session.number} -P 3",),
-            above=(self.disk(disk.name, guests=guests_on(self._inventory, disk.name)),),
+            above=(self.disk(disk.name, guests=self._guest_index.above(disk.name)),),
         )
 
     def disk(self, name: str, *, guests: tuple[GuestDisk, ...] = (), above: tuple[Link, ...] = ()) -> Link:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 from sctune.chain_links import Links, session_name
 from sctune.chain_state import Unexported, unexported
+from sctune.disk_state import disk_subject
+from sctune.findings import Subject, SubjectKind
 from sctune.initiator import session_subject
 from sctune.model.tree import Layer, Link, Mark
 from sctune.records import replace
@@ -21,7 +23,7 @@ from sctune.volume_state import subjects_of, subjects_of_remote
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from sctune.findings import Code, Finding, Subject
+    from sctune.findings import Code, Finding
     from sctune.inventory import Inventory
     from sctune.model.chain import Chain
     from sctune.remote import RemoteVolume
@@ -65,14 +67,35 @@ def remote_tree(
         findings,
         codes,
         about=frozenset(subjects_of_remote(volume, inventory)),
-        links_of={session_subject(local.session): session_name(local.session) for local in volume.disks},
+        links_of=_links_of_remote(volume, inventory),
     )
 
 
 def _links_of(chain: Chain) -> dict[Subject, str]:
     """The names of the links that are one of several in their layer, by the subject of findings about them."""
     sessions = {session_subject(local.session): session_name(local.session) for local in chain.disks}
-    return sessions | {snapshot.subject: snapshot.subject.id for snapshot in chain.snapshots}
+    targets = {Subject(kind=SubjectKind.TARGET, id=export.target.iqn): export.target.iqn for export in chain.exports}
+    loops = {Subject(kind=SubjectKind.LOOP, id=loop.backing_file): f"/dev/{loop.name}" for loop in reversed(chain.loops)}
+    lvs: dict[Subject, str] = {}
+    if (lv := chain.lv) is not None:
+        # What is wrong with a thin pool stands at the LV in it.
+        subjects = [
+            Subject(kind=SubjectKind.LV, id=name) for name in (lv.full_name, f"{lv.vg}/{lv.pool}" if lv.pool else "") if name
+        ]
+        if chain.subject.kind is SubjectKind.LV:
+            subjects.append(chain.subject)
+        lvs = dict.fromkeys(subjects, lv.full_name)
+    return sessions | targets | loops | lvs | {snapshot.subject: snapshot.subject.id for snapshot in chain.snapshots}
+
+
+def _links_of_remote(volume: RemoteVolume, inventory: Inventory) -> dict[Subject, str]:
+    """The same of a volume of another host, whose paths have a disk each."""
+    names = {session_subject(local.session): session_name(local.session) for local in volume.disks}
+    names |= {disk_subject(inventory, local.disk.name): f"/dev/{local.disk.name}" for local in volume.disks}
+    if (over := volume.multipath) is not None:
+        # All its paths may have the id of the map: then it is about the map.
+        names[Subject(kind=SubjectKind.DISK, id=over.wwid)] = f"/dev/mapper/{over.name}"
+    return names
 
 
 def _trunk(chain: Chain, inventory: Inventory, links: Links) -> tuple[tuple[Link, ...], ...]:
@@ -98,7 +121,7 @@ def _trunk(chain: Chain, inventory: Inventory, links: Links) -> tuple[tuple[Link
 
 
 def _lv_name(chain: Chain) -> str:
-    return next((export.lun.backing_path for export in chain.exports if export.lun.backing_path), "logical volume")
+    return next((export.lun.backing_path for export in chain.exports if _is_lv(export.lun.backing_path)), "logical volume")
 
 
 def _is_lv(path: str) -> bool:

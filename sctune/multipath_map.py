@@ -1,4 +1,4 @@
-"""The multipath map over a disk, with its paths. Pure.
+"""The multipath maps over disks, with their paths. Pure.
 
 The map is known from two sides: /sys/block tells what is stacked on what to everybody, device-mapper's status tells root which
 paths the kernel uses.
@@ -48,15 +48,18 @@ class MultipathMap:
     queues: bool | None
 
 
-def map_over(disk: BlockDevice, blocks: Iterable[BlockDevice], dms: Iterable[DmDevice]) -> MultipathMap | None:
-    """The multipath map that this disk is a path of, None where it is of none. A disk has one map at most: multipathd takes it
-    whole."""
+def multipath_maps(blocks: Iterable[BlockDevice], dms: Iterable[DmDevice]) -> dict[tuple[int, int], MultipathMap]:
+    """Every multipath map, by the numbers of the disks that are its paths: all at once, since a host may have a thousand. A disk
+    has one map at most: multipathd takes it whole."""
     by_name = {block.name: block for block in blocks}
     by_device = {block.device: block for block in by_name.values()}
+    found: dict[tuple[int, int], MultipathMap] = {}
     for dm in dms:
-        if dm.uuid.startswith(_UUID) and disk.device in _paths_of(dm, by_name):
-            return _map(dm, by_name, by_device)
-    return None
+        if dm.uuid.startswith(_UUID):
+            over = _map(dm, by_name, by_device)
+            for path in over.paths:
+                found.setdefault(path.device, over)
+    return found
 
 
 def _status(dm: DmDevice) -> MultipathStatus | None:

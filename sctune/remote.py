@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from sctune.backends.choose import GENERIC, candidates
 from sctune.findings import Subject, SubjectKind
-from sctune.guest_disks import guest_disks_of, stacked_on
+from sctune.guest_disks import guest_index
 from sctune.model.chain import LocalDisk
-from sctune.multipath_map import map_over
+from sctune.multipath_map import multipath_maps
 from sctune.records import dataclass
 from sctune.unavailable import known
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sctune.backends.base import Backend
+    from sctune.guest_disks import GuestIndex
     from sctune.inventory import Inventory
     from sctune.model.guest import GuestDisk
     from sctune.multipath_map import MultipathMap
@@ -51,25 +52,25 @@ def remote_volumes(inventory: Inventory) -> tuple[RemoteVolume, ...]:
     own = {local.disk.name for chain in (chains.chains if chains else ()) for local in chain.disks}
     sessions = {session.number: session for session in known(inventory.sessions) or ()}
     blocks = known(inventory.block) or ()
-    dms = known(inventory.dm) or ()
+    maps = multipath_maps(blocks, known(inventory.dm) or ())
+    index = guest_index(inventory)
+    backends = candidates(configured=None, cloud=None, lvs=())
     groups: dict[str, tuple[MultipathMap | None, list[LocalDisk]]] = {}
     for disk in blocks:
         session = sessions.get(disk.session) if disk.session is not None else None
         if session is None or disk.name in own:
             continue
-        over = map_over(disk, blocks, dms)
+        over = maps.get(disk.device)
         key = over.kernel_name if over is not None else disk.name
         groups.setdefault(key, (over, []))[1].append(LocalDisk(session=session, disk=disk))
-    found = [_volume(inventory, over, tuple(disks)) for over, disks in groups.values()]
+    found = [_volume(over, tuple(disks), index, backends) for over, disks in groups.values()]
     return tuple(sorted(found, key=lambda volume: volume.subject.id))
 
 
-def _volume(inventory: Inventory, over: MultipathMap | None, disks: tuple[LocalDisk, ...]) -> RemoteVolume:
-    blocks = known(inventory.block) or ()
-    stack = {above.device: above for local in disks for above in stacked_on(local.disk, blocks)}
-    seen = known(inventory.guests)
-    paths = {f"/dev/{above.name}" for above in stack.values()}
-    guests = guest_disks_of(seen, tuple(stack), paths=paths) if seen else ()
+def _volume(
+    over: MultipathMap | None, disks: tuple[LocalDisk, ...], index: GuestIndex, backends: tuple[Backend, ...]
+) -> RemoteVolume:
+    guests = index.on({above.name: above for local in disks for above in index.stacked_on(local.disk)}.values())
     first = disks[0]
     name = next((guest.volume for guest in guests if guest.volume), "")
     if name:
@@ -78,26 +79,11 @@ def _volume(inventory: Inventory, over: MultipathMap | None, disks: tuple[LocalD
         subject = Subject(kind=SubjectKind.LUN, id=f"{first.session.target}/{first.disk.target_lun}")
     return RemoteVolume(
         subject=subject,
-        backend=_backend(first.session.target),
+        backend=next((one for one in backends if one.is_target(first.session.target)), GENERIC),
         disks=disks,
         multipath=over,
         guests=guests,
     )
-
-
-def _backend(target: str) -> Backend:
-    return next((one for one in candidates(configured=None, cloud=None, lvs=()) if one.is_target(target)), GENERIC)
-
-
-def guests_on(inventory: Inventory, disk: str) -> tuple[GuestDisk, ...]:
-    """The guest disks on one disk of this host, or on what is stacked on it."""
-    blocks = known(inventory.block) or ()
-    seen = known(inventory.guests)
-    device = next((block for block in blocks if block.name == disk), None)
-    if seen is None or device is None:
-        return ()
-    stack = stacked_on(device, blocks)
-    return guest_disks_of(seen, tuple(one.device for one in stack), paths={f"/dev/{one.name}" for one in stack})
 
 
 def names(volume: RemoteVolume) -> Iterator[str]:
@@ -110,4 +96,6 @@ def names(volume: RemoteVolume) -> Iterator[str]:
         over = volume.multipath
         yield from (over.name, f"/dev/mapper/{over.name}", over.kernel_name, f"/dev/{over.kernel_name}", over.wwid)
     for guest in volume.guests:
-        yield from (guest.serial, guest.source, f"{guest.domain}/{guest.target}", guest.domain)
+        # Not every disk has a serial number, nor a source (an empty drive).
+        yield from (name for name in (guest.serial, guest.source) if name)
+        yield from (f"{guest.domain}/{guest.target}", guest.domain)

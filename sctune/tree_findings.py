@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _BY_KIND = {
     SubjectKind.LOOP: (Layer.LOOP,),
     SubjectKind.VG: (Layer.VG,),
-    SubjectKind.LV: (Layer.LV,),
+    SubjectKind.LV: (Layer.SNAPSHOT, Layer.LV),
     SubjectKind.SNAPSHOT: (Layer.SNAPSHOT,),
     SubjectKind.TARGET: (Layer.TARGET,),
     SubjectKind.LUN: (Layer.LUN, Layer.TARGET),

@@ -31,7 +31,8 @@ _BAD = frozenset({VolumeState.BROKEN, VolumeState.ORPHANED, VolumeState.LEAKED, 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """A volume's state, the codes that make it so, and what could not be looked at where that is why it is unknown."""
+    """A volume's state, the codes that make it so, and what of it could not be looked at: where nothing seen is worse,
+    it is unknown for that."""
 
     state: VolumeState
     why: tuple[str, ...] = ()
@@ -74,7 +75,7 @@ class VolumeStates:
         states.add(VolumeState.READY)
         state = min(states, key=lambda one: _ORDER[one])
         why = tuple(dict.fromkeys(code for one, code in said if one is state and code)) if state in _BAD else ()
-        return Judged(state=state, why=why, unseen=unseen if state is VolumeState.UNKNOWN else ())
+        return Judged(state=state, why=why, unseen=unseen)
 
     def of_remote(self, volume: RemoteVolume) -> Judged:
         """The state of a volume that another host serves, as far as this host can tell."""
@@ -90,7 +91,7 @@ class VolumeStates:
             states.add(VolumeState.ATTACHED)
         state = min(states, key=lambda one: _ORDER[one])
         why = tuple(dict.fromkeys(code for one, code in said if one is state)) if state in _BAD else ()
-        return Judged(state=state, why=why, unseen=unseen if state is VolumeState.UNKNOWN else ())
+        return Judged(state=state, why=why, unseen=unseen)
 
     def _unseen(self, chain: Chain, export: Unexported) -> tuple[Unavailable, ...]:
         """What hides whether the chain is whole."""

@@ -5,17 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sctune.findings import SubjectKind
+from sctune.guest_disks import guest_index
 from sctune.model.volume import Attachment, DiskHere, ServedAs, VolumeRow, VolumeState
 from sctune.records import dataclass
-from sctune.remote import guests_on, remote_volumes
+from sctune.remote import remote_volumes
 from sctune.report.format import VolumeSort
-from sctune.unavailable import Unavailable, known
+from sctune.unavailable import Reason, Unavailable, known
 from sctune.volume_state import VolumeStates, blind_parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from sctune.findings import Code, Finding
+    from sctune.guest_disks import GuestIndex
     from sctune.inventory import Inventory
     from sctune.model.chain import Chain, Export, LocalDisk
     from sctune.remote import RemoteVolume
@@ -40,13 +42,14 @@ def volumes(inventory: Inventory, findings: Iterable[Finding], codes: Mapping[st
     `findings` are what the checks that speak of volumes found on this look.
     """
     chains = inventory.chains
-    unread = list(_unread(inventory))
+    unread = list(unread_parts(inventory))
     if isinstance(chains, Unavailable):
         return Volumes(rows=(), others=0, unread=tuple(dict.fromkeys((*unread, chains))))
     states = VolumeStates(inventory, findings, codes)
     wanted = [chain for chain in chains.chains if everything or is_volume(chain)]
+    index = guest_index(inventory)
     rows = (
-        *(row(chain, states, inventory) for chain in wanted),
+        *(row(chain, states, index) for chain in wanted),
         *(remote_row(volume, states) for volume in remote_volumes(inventory)),
     )
     unread += [item for one in rows for item in one.unseen]
@@ -98,7 +101,7 @@ def _disks(disks: Iterable[LocalDisk]) -> tuple[DiskHere, ...]:
     )
 
 
-def row(chain: Chain, states: VolumeStates, inventory: Inventory) -> VolumeRow:
+def row(chain: Chain, states: VolumeStates, index: GuestIndex) -> VolumeRow:
     """One volume of this host."""
     judged = states.of(chain)
     file, lv = chain.file, chain.lv
@@ -120,7 +123,7 @@ def row(chain: Chain, states: VolumeStates, inventory: Inventory) -> VolumeRow:
         snapshots=tuple(snapshot.subject.id for snapshot in chain.snapshots),
         copies=len(chain.copies),
         disks=_disks(chain.disks),
-        guests=tuple(f"{guest.domain}/{guest.target}" for local in chain.disks for guest in guests_on(inventory, local.disk.name)),
+        guests=tuple(f"{guest.domain}/{guest.target}" for local in chain.disks for guest in index.above(local.disk.name)),
     )
 
 
@@ -161,10 +164,17 @@ def _served(export: Export) -> ServedAs:
     )
 
 
-def _unread(inventory: Inventory) -> Iterable[Unavailable]:
+def unread_parts(inventory: Inventory) -> Iterable[Unavailable]:
+    """What could not be looked at of all that volumes are found by: one of this host may be missing for it, or, without sessions
+    and block devices, one of another host."""
     yield from blind_parts(inventory)
     tgt = known(inventory.tgt)
     yield from tgt.unanswered if tgt else ()
+    sessions, block = inventory.sessions, inventory.block
+    if isinstance(sessions, Unavailable) and sessions.reason is not Reason.ABSENT:
+        yield sessions
+    elif known(sessions) and isinstance(block, Unavailable):
+        yield block
 
 
 def sort_rows(rows: Iterable[VolumeRow], by: VolumeSort) -> tuple[VolumeRow, ...]:
@@ -196,7 +206,10 @@ def matching(rows: Iterable[VolumeRow], patterns: Iterable[str]) -> tuple[Volume
 
     folded = tuple(pattern.casefold() for pattern in patterns)
     return tuple(
-        one for one in rows if any(fnmatchcase(name, pattern) for name in map(str.casefold, names(one)) for pattern in folded)
+        one
+        for one in rows
+        # A name may hold a bracket itself.
+        if any(name == pattern or fnmatchcase(name, pattern) for name in map(str.casefold, names(one)) for pattern in folded)
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -35,12 +36,15 @@ def run_chain(
     from sctune.chain_io import count
     from sctune.chain_tree import remote_tree, tree
     from sctune.commands.looking import look
+    from sctune.guest_disks import guest_index
     from sctune.host.base import Source
     from sctune.remote import remote_volumes
     from sctune.unavailable import Unavailable, known
-    from sctune.volume_state import VolumeStates, blind_parts
-    from sctune.volumes import PARTS, remote_row, row
+    from sctune.volume_state import VolumeStates
+    from sctune.volumes import PARTS, remote_row, row, unread_parts
 
+    if interval is not None and math.isnan(interval):
+        raise UserError("--interval is not a number", "Give seconds, such as 5.")
     if interval is not None and (from_path is not None or root is not None):
         raise UserError("--interval needs a live machine: a capture was looked at once", "Leave it out.")
     destination = Output(output)
@@ -49,13 +53,14 @@ def run_chain(
         chains = inventory.chains
         found = () if isinstance(chains, Unavailable) else find(name, inventory, chains)
         elsewhere = find_remote(name, inventory, remote_volumes(inventory))
-        unread = tuple(blind_parts(inventory))
+        unread = tuple(unread_parts(inventory))
         if not found and not elsewhere:
             seen = known(chains)
             _say_missing(name, suggestions(name, seen) if seen else (), partial=bool(unread))
             return ExitCode.INCOMPLETE if unread else ExitCode.FAILED
+        index = guest_index(inventory)
         states = VolumeStates(inventory, judged.findings, judged.codes)
-        shown = [(row(chain, states, inventory), tree(chain, inventory, judged.findings, judged.codes)) for chain in found]
+        shown = [(row(chain, states, index), tree(chain, inventory, judged.findings, judged.codes)) for chain in found]
         shown += [
             (remote_row(volume, states), remote_tree(volume, inventory, judged.findings, judged.codes)) for volume in elsewhere
         ]

@@ -30,7 +30,7 @@ def run_volumes(
     output: str | None,
     config_path: str | None,
 ) -> int:
-    """Looks and lists. Returns 1 where patterns were given and nothing matches them, 3 where a part could not be looked at."""
+    """Looks and lists. Returns 3 where a part could not be looked at, else 1 where patterns were given and nothing matches."""
     from sctune.commands.looking import look
     from sctune.volumes import PARTS, matching, sort_rows, volumes
 
@@ -69,9 +69,9 @@ def run_volumes(
                 width=None if wide or not destination.is_terminal else _columns(style.width),
             )
             destination.write(encode(text, sys.stdout.encoding or "utf-8"))
-    if not found:
-        return ExitCode.FAILED
-    return ExitCode.INCOMPLETE if listed.unread else ExitCode.OK
+    if listed.unread:
+        return ExitCode.INCOMPLETE  # what was asked for may be there all the same
+    return ExitCode.OK if found else ExitCode.FAILED
 
 
 def _columns(otherwise: int) -> int:

@@ -61,7 +61,7 @@ class VolumeRow:
 
     `size` is what the volume holds in the words of its system (the LV, or its file without what LVM takes of it), `file_size` its
     backing file's length, `allocated` what is written of that file; bytes, None where there is none or it could not be read.
-    `why` are the codes of the findings that make the state what it is, `unseen` what could not be looked at, for an unknown one.
+    `why` are the codes of the findings that make the state what it is, `unseen` what of it could not be looked at.
     `snapshots` are the COW snapshots of its LV, `copies` how many running copies read or write it. `disks` are what this host's own
     initiator made of it, `multipath` the map over them ("" for none), `guests` who has it here, as GUEST/DISK.
     """

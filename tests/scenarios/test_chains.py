@@ -14,6 +14,7 @@ from sctune.chain_find import find
 from sctune.chain_io import count
 from sctune.chain_tree import tree, walk
 from sctune.commands.looking import look
+from sctune.guest_disks import guest_index
 from sctune.model.tree import Mark
 from sctune.model.volume import VolumeState
 from sctune.report.chain_json import render
@@ -73,7 +74,7 @@ def test_every_volume_has_a_tree(folder: Path) -> None:
         states = VolumeStates(inventory, judged.findings, judged.codes)
         for chain in chains.chains:
             assert chain in find(chain.id, inventory, chains)
-            said = row(chain, states, inventory)
+            said = row(chain, states, guest_index(inventory))
             trees = tree(chain, inventory, judged.findings, judged.codes)
             io = count(inventory.host, trees)
             text = render([(said, trees)], io, identity=inventory.identity, source=inventory.host.source, clock=inventory.clock)

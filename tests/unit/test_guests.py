@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sctune.guest_disks import guest_disks_of, stacked_on
+from sctune.guest_disks import GuestIndex
 from sctune.host.base import Completed, FileEntry, FileKind, FileStat, Process
 from sctune.host.bundle import read_bundle, write_bundle
 from sctune.host.capture import CaptureHost
@@ -209,28 +209,29 @@ def guests(*disks: GuestDisk) -> Guests:
 def test_by_device_whatever_the_path() -> None:
     mine = disk(device=(253, 0), source="/dev/mapper/mpatha")
     other = disk("i-2", device=(8, 48))
-    devices = {block.device for block in stacked_on(dataclasses.replace(SDB, holders=("dm-0",)), (*BLOCKS, MAP))}
-    assert devices == {(8, 16), (253, 0)}
-    assert guest_disks_of(guests(other, mine), devices) == (mine,)
-    assert guest_disks_of(guests(other, mine), {SDD.device}) == (other,)
+    under = dataclasses.replace(SDB, holders=("dm-0",))
+    index = GuestIndex((*BLOCKS, MAP), guests(other, mine))
+    assert index.stacked_on(under) == (under, MAP)
+    assert index.on((under, MAP)) == (mine,)
+    assert index.on((SDD,)) == index.above("sdd") == (other,)
+    assert index.above("sdz") == ()
 
 
-def test_by_volume_and_by_path_where_there_is_no_number() -> None:
-    by_serial = disk(volume="vol-1", source="/dev/gone")
-    assert guest_disks_of(guests(by_serial), (), volume="vol-1") == (by_serial,)
-    assert guest_disks_of(guests(by_serial), (), volume="vol-2") == ()
-    assert guest_disks_of(guests(by_serial), (), paths=("/dev/gone",)) == (by_serial,)
+def test_by_path_where_there_is_no_number() -> None:
+    numberless = disk(source="/dev/sdb")
+    assert GuestIndex(BLOCKS, guests(numberless)).on((SDB,)) == (numberless,)
     # A path that leads elsewhere now proves nothing.
     moved = disk(source="/dev/sdb", device=(8, 48))
-    assert guest_disks_of(guests(moved), {(8, 16)}, paths=("/dev/sdb",)) == ()
-    assert guest_disks_of(guests(disk()), ()) == ()
+    assert GuestIndex(BLOCKS, guests(moved)).on((SDB,)) == ()
+    assert GuestIndex(BLOCKS, guests(disk())).on(()) == ()
+    assert GuestIndex(BLOCKS, None).above("sdb") == ()
 
 
 def test_one_disk_told_by_several_is_what_the_guest_has_now() -> None:
-    recorded = disk(origin=GuestOrigin.RECORDED, volume="vol-1", target="sdb")
+    recorded = disk(origin=GuestOrigin.RECORDED, volume="vol-1", target="sdb", device=(8, 16))
     running = disk(volume="vol-1", device=(8, 16))
-    elsewhere = disk("i-2", GuestOrigin.DEFINED, volume="vol-1")
-    assert guest_disks_of(guests(recorded, elsewhere, running), {(8, 16)}, volume="vol-1") == (running, elsewhere)
+    elsewhere = disk("i-2", GuestOrigin.DEFINED, volume="vol-1", device=(8, 16))
+    assert GuestIndex(BLOCKS, guests(recorded, elsewhere, running)).on((SDB,)) == (running, elsewhere)
 
 
 def test_a_capture_tells_the_same_without_secrets(tmp_path: Path) -> None:

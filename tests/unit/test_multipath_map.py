@@ -6,7 +6,7 @@ import dataclasses
 
 from sctune.model.block import BlockDevice, BlockKind
 from sctune.model.dm import DmDevice, DmTarget, MultipathPath, MultipathStatus
-from sctune.multipath_map import map_over
+from sctune.multipath_map import multipath_maps
 from sctune.probes.block import kind_of
 from sctune.unavailable import Reason, Unavailable
 
@@ -61,7 +61,7 @@ BLOCKS = (SDB, SDC, SDD, MAP, LV)
 
 
 def test_every_path_with_its_state() -> None:
-    found = map_over(SDC, BLOCKS, (LINEAR, DM))
+    found = multipath_maps(BLOCKS, (LINEAR, DM)).get(SDC.device)
     assert found is not None
     assert (found.name, found.kernel_name, found.device, found.wwid, found.queues) == ("mpatha", "dm-0", (253, 0), WWID, True)
     assert [(p.name, p.active, p.failures, p.device_state, p.session) for p in found.paths] == [
@@ -73,13 +73,13 @@ def test_every_path_with_its_state() -> None:
 
 def test_without_roots_rights_the_paths_are_known_and_their_use_is_not() -> None:
     denied = dataclasses.replace(DM, targets=Unavailable(reason=Reason.DENIED, what="device-mapper"))
-    found = map_over(SDB, BLOCKS, (LINEAR, denied))
+    found = multipath_maps(BLOCKS, (LINEAR, denied)).get(SDB.device)
     assert found is not None
     assert [(p.name, p.active, p.failures, p.session) for p in found.paths] == [("sdb", None, None, 1), ("sdc", None, None, 2)]
     assert found.queues is None
 
 
 def test_a_disk_under_no_map() -> None:
-    assert map_over(SDD, BLOCKS, (LINEAR, DM)) is None
-    assert map_over(SDB, BLOCKS, (LINEAR,)) is None
+    assert multipath_maps(BLOCKS, (LINEAR, DM)).get(SDD.device) is None
+    assert multipath_maps(BLOCKS, (LINEAR,)).get(SDB.device) is None
     assert SDB.kind is BlockKind.DISK

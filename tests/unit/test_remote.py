@@ -21,7 +21,7 @@ from sctune.report.chain_text import render
 from sctune.report.layout import Style
 from sctune.unavailable import Reason, Unavailable
 from sctune.volume_state import VolumeStates
-from sctune.volumes import remote_row, volumes
+from sctune.volumes import matching, remote_row, volumes
 from tests.unit.golden import compare
 from tests.unit.iscsi_hosts import connection, session
 from tests.unit.serving_hosts import chains as no_chains
@@ -191,3 +191,31 @@ def test_a_guest_that_stopped_because_its_disk_failed() -> None:
     (volume,) = remote_volumes(single(paused))
     links = remote_tree(volume, single(paused), (), CODES)
     assert [link.note for link in walk(links) if link.layer is Layer.GUEST] == ["paused: a disk failed under it"]
+
+
+def test_a_finding_about_one_path_hangs_on_its_disk_and_not_on_the_map() -> None:
+    inventory = two_paths()
+    findings = (found("KERNEL_STORAGE_ERRORS", Subject(kind=SubjectKind.DISK, id="sdc"), Severity.WARNING),)
+    (volume,) = remote_volumes(inventory)
+    told = [(link.layer, link.name) for link in walk(remote_tree(volume, inventory, findings, CODES)) if link.findings]
+    assert told == [(Layer.DISK, "/dev/sdc")]
+
+
+def test_a_name_that_is_nothing_is_nobodys() -> None:
+    inventory = single(has((8, 16), volume=""))
+    assert find_remote("", inventory, remote_volumes(inventory)) == ()
+
+
+def test_sessions_that_could_not_be_looked_at_are_told() -> None:
+    denied = Unavailable(reason=Reason.DENIED, what="/sys/class/iscsi_session")
+    assert volumes(node(sessions=denied, block=()), (), CODES).unread == (denied,)
+    blind = Unavailable(reason=Reason.DENIED, what="/sys/block")
+    assert blind in volumes(node(sessions=(through(1),), block=blind), (), CODES).unread
+    absent = Unavailable(reason=Reason.ABSENT, what="sessions")
+    assert volumes(node(sessions=absent, block=()), (), CODES).unread == ()
+
+
+def test_a_name_with_a_bracket_is_found_by_itself() -> None:
+    rows = volumes(node(sessions=(through(1, target="iqn.x:we[ird]"),), block=(sd("sdb", 16, 1),)), (), CODES).rows
+    assert matching(rows, ["iqn.x:WE[ird]"]) == rows
+    assert matching(rows, ["iqn.x:we[x]*"]) == ()
