@@ -87,7 +87,7 @@ class VolumeStates:
         states = {state for state, _ in said} | {VolumeState.READY}
         if unseen:
             states.add(VolumeState.UNKNOWN)
-        if volume.guests or any(local.disk.holders for local in volume.disks if volume.multipath is None):
+        if volume.guests or _held(volume, self._inventory):
             states.add(VolumeState.ATTACHED)
         state = min(states, key=lambda one: _ORDER[one])
         why = tuple(dict.fromkeys(code for one, code in said if one is state)) if state in _BAD else ()
@@ -100,6 +100,9 @@ class VolumeStates:
         if report is not None and chain.ours and chain.lv is None and _hidden(chain, report.excluded):
             detail = f"LVM was kept away from devices that may hang: {', '.join(report.excluded)}"
             found.append(Unavailable(reason=Reason.TIMEOUT, what="logical volumes", detail=detail))
+        if known(self._inventory.lio) and not chain.exports and _active(chain):
+            detail = "which volumes they export is not looked at"
+            found.append(Unavailable(reason=Reason.NOT_COLLECTED, what="targets of LIO", detail=detail))
         if export is Unexported.UNKNOWN and not found:
             found.append(self._why_unknown())
         return tuple(found)
@@ -121,6 +124,10 @@ def _hidden(chain: Chain, excluded: Iterable[str]) -> bool:
     return bool(chain.exports) and any(not name.startswith("loop") for name in excluded)
 
 
+def _active(chain: Chain) -> bool:
+    return bool(chain.loops) or chain.dm is not None or (chain.lv is not None and chain.lv.active)
+
+
 def _left_behind(state: VolumeState, chain: Chain) -> VolumeState:
     """What broke a volume that has neither file nor LV any more, and that nobody is served, broke nothing but remains."""
     return VolumeState.ORPHANED if state in (VolumeState.BROKEN, VolumeState.LEAKED) and not chain.exports else state
@@ -129,6 +136,14 @@ def _left_behind(state: VolumeState, chain: Chain) -> VolumeState:
 def _carries(local: LocalDisk) -> bool:
     """Whether I/O goes through this disk."""
     return local.session.state == "LOGGED_IN" and local.disk.device_state in (None, "running")
+
+
+def _held(volume: RemoteVolume, inventory: Inventory) -> bool:
+    """Whether another device stands on it: on its disk, or on the map over its disks, which is none itself."""
+    over = volume.multipath
+    if over is None:
+        return any(local.disk.holders for local in volume.disks)
+    return any(block.holders for block in known(inventory.block) or () if block.name == over.kernel_name)
 
 
 def unseen_guests(inventory: Inventory) -> tuple[Unavailable, ...]:

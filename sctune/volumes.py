@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sctune.model.chain import Chain, Export, LocalDisk
     from sctune.remote import RemoteVolume
 
-PARTS = ("chains", "loops", "stores", "lvm", "tgt", "processes", "dm", "sessions", "block", "guests", "disk_ids")
+PARTS = ("chains", "loops", "stores", "lvm", "tgt", "processes", "dm", "sessions", "block", "guests", "disk_ids", "lio")
 """What rows are made of."""
 
 
@@ -139,13 +139,14 @@ def size_of(chain: Chain) -> int | None:
 
 
 def _allocated(chain: Chain) -> int | None:
-    """Bytes of it that are written: of the sparse file, of a thin LV what is mapped, of any other LV all."""
+    """Bytes of it that are written: of the sparse file, of a thin LV what is mapped, of a thin pool what
+    is used, of any other LV all."""
     if chain.file is not None:
         return chain.file.allocated
     lv = chain.lv
     if lv is None or chain.loops:
         return None
-    if not lv.pool:
+    if not lv.pool and not lv.attr.startswith("t"):
         return lv.size
     return None if lv.data_percent is None else round(lv.size * lv.data_percent)
 

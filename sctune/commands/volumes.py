@@ -77,7 +77,7 @@ def run_volumes(
 def _columns(otherwise: int) -> int:
     """The terminal's width: a table may use all of it, which a paragraph does not."""
     told = os.environ.get("COLUMNS", "")
-    if told.isdecimal() and int(told):
+    if told.isdecimal() and len(told) < 10 and int(told):
         return int(told)
     try:
         return os.get_terminal_size(1).columns or otherwise

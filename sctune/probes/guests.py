@@ -64,9 +64,10 @@ def _status(host: Host, processes: Callable[[], Processes | Unavailable], guests
         there = any(_domains(host, f"{folder}/{driver}", GuestOrigin.RUNNING, guests, denied) for folder in RUN_FOLDERS) or there
     running = known(processes()) if any(one.reason is Reason.DENIED for one in denied) else None
     if running is not None and running.guests:
-        told = _by_virsh(host)
+        told = _by_virsh(host, denied)
         if not isinstance(told, Unavailable):
             guests.extend(told)
+            unread.extend(one for one in denied if one.reason is not Reason.DENIED)
             return True
         denied.append(told)
     unread.extend(denied)
@@ -95,7 +96,7 @@ def _domains(host: Host, folder: str, origin: GuestOrigin, guests: list[Guest], 
     return True
 
 
-def _by_virsh(host: Host) -> tuple[Guest, ...] | Unavailable:
+def _by_virsh(host: Host, unread: list[Unavailable]) -> tuple[Guest, ...] | Unavailable:
     """Running guests as libvirtd tells them to anybody, without what is secret."""
     listed = host.run((*VIRSH, "list"), timeout=_VIRSH_SECONDS)
     if isinstance(listed, Unavailable):
@@ -104,7 +105,9 @@ def _by_virsh(host: Host) -> tuple[Guest, ...] | Unavailable:
         first = listed.stderr.strip().partition("\n")[0][:200]
         return Unavailable(reason=Reason.FAILED, what=" ".join((*VIRSH, "list")), detail=first)
     found: list[Guest] = []
-    for number in parse_list(listed.stdout)[:_MOST_ASKED]:
+    numbers = parse_list(listed.stdout)
+    _note_rest(" ".join((*VIRSH, "list")), len(numbers), _MOST_ASKED, unread)
+    for number in numbers[:_MOST_ASKED]:
         argv = (*VIRSH, "dumpxml", number)
         shown = host.run(argv, timeout=_VIRSH_SECONDS)
         if isinstance(shown, Unavailable):

@@ -101,6 +101,11 @@ def test_no_such_name_where_not_everything_could_be_seen(capfd: pytest.CaptureFi
     assert "Not everything could be looked at, so it may be there all the same." in capfd.readouterr().err
 
 
+def test_no_interval_that_is_no_number(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["chain", "vol-391D02F1", "--interval", "nan"]) == 2
+    assert "--interval is not a number" in capfd.readouterr().err
+
+
 def test_no_interval_of_a_capture(capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["chain", "vol-391D02F1", "--interval", "1", *arguments(HERE / "eucalyptus-das")]) == 2
     assert "--interval needs a live machine" in capfd.readouterr().err

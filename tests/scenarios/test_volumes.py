@@ -132,3 +132,14 @@ def test_sorted(sort: str, capfd: pytest.CaptureFixture[str]) -> None:
         "snapshots": lambda one: (-len(one["snapshots"]), one["id"]),
     }
     assert [one["id"] for one in volumes] == [one["id"] for one in sorted(volumes, key=keys[sort])]
+
+
+def test_what_was_not_found_where_not_everything_could_be_seen() -> None:
+    assert main(["volumes", "nothing", *arguments(HERE / "lvm-unresponsive")]) == 3
+    assert main(["volumes", "nothing", *arguments(HERE / "eucalyptus-das")]) == 1
+
+
+def test_a_volume_that_lio_may_export_is_not_called_ready(capfd: pytest.CaptureFixture[str]) -> None:
+    main(["volumes", "--all", "lio/disk", "--format", "json", *arguments(HERE / "cinder-lvm-thick+tgt+lio")])
+    (volume,) = json.loads(capfd.readouterr().out)["volumes"]
+    assert (volume["state"], [one["what"] for one in volume["unseen"]]) == ("unknown", ["targets of LIO"])

@@ -131,6 +131,17 @@ def test_virsh_that_hangs_or_fails_leaves_the_guests_unknown() -> None:
     assert [(one.reason, one.detail) for one in failed.unread[1:]] == [(Reason.FAILED, "error: failed to connect")]
 
 
+def test_guests_that_virsh_was_not_asked_for_are_told() -> None:
+    table = " Id   Name   State\n-------\n" + "".join(f" {number}    i-{number}   running\n" for number in range(1, 67))
+    gone = done(VIRSH, status=1, stderr="error: failed to get domain\n")
+    answers: dict[tuple[str, ...], Completed | Unavailable] = {
+        ("list",): done(VIRSH, table),
+        **{("dumpxml", str(number)): gone for number in range(1, 67)},
+    }
+    found = look(virsh(dict(answers)), dataclasses.replace(NOBODY, guests=(QEMU,)))
+    assert [(one.reason, one.detail) for one in found.unread] == [(Reason.NOT_COLLECTED, "2 of 66 were not read")]
+
+
 def test_volumes_in_an_instances_folder() -> None:
     host = instances(vol_391D44BE=VOLUME_31, vol_5062e8f1=VOLUME_44, vol_5062e8f1_libvirt=DISK_44)
     host.stats["/dev/sdd"] = node(8, 48)

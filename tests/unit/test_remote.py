@@ -219,3 +219,11 @@ def test_a_name_with_a_bracket_is_found_by_itself() -> None:
     rows = volumes(node(sessions=(through(1, target="iqn.x:we[ird]"),), block=(sd("sdb", 16, 1),)), (), CODES).rows
     assert matching(rows, ["iqn.x:WE[ird]"]) == rows
     assert matching(rows, ["iqn.x:we[x]*"]) == ()
+
+
+def test_an_lv_on_the_map_has_the_volume() -> None:
+    over = dataclasses.replace(MAP, holders=("dm-7",))
+    disks = (sd("sdb", 16, 1, holders=("dm-0",)), sd("sdc", 32, 2, holders=("dm-0",)))
+    inventory = node(sessions=(through(1), through(2)), block=(*disks, over), dm=(DM,))
+    assert judged(inventory) == (VolumeState.ATTACHED, ())
+    assert judged(node(sessions=(through(1), through(2)), block=(*disks, MAP), dm=(DM,))) == (VolumeState.READY, ())
