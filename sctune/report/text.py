@@ -24,6 +24,7 @@ from sctune.report.words import (
     subject_words,
     time_words,
 )
+from sctune.unavailable import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -312,6 +313,17 @@ def _others(report: Report) -> list[str]:
     return told + ([f"{muted} muted"] if muted else [])
 
 
+def _fill(report: Report, gaps: Sequence[Gap], again: str) -> str:
+    """What to do about what was not seen. What was never recorded cannot be found out where it is missing."""
+    for gap in gaps:
+        # On this machine it is what time did not suffice for.
+        if report.source is Source.LIVE or gap.reason is not Reason.NOT_COLLECTED:
+            return f"find out why {_listed(gap)} could not be examined, {again}."
+    if report.source is Source.ROOT:
+        return f"files show how a host is set up, not what it does: {atom('sctune doctor')} on the host itself sees the rest."
+    return f"a new {atom('sctune capture')} of that host shows the rest."
+
+
 def _next(report: Report, groups: Sequence[Group], seen: Coverage) -> str:
     """What to do first."""
     live = report.source is Source.LIVE
@@ -327,7 +339,7 @@ def _next(report: Report, groups: Sequence[Group], seen: Coverage) -> str:
     if as_root:
         return f"{as_root}."
     if seen.gaps:
-        return f"find out why {_listed(seen.gaps[0])} could not be examined, {again}."
+        return _fill(report, seen.gaps, again)
     if any(finding.severity is not Severity.INFO for finding in known_findings(report)):
         return "nothing new; what is known from the baseline is still there to mend."
     if groups:

@@ -155,6 +155,25 @@ def test_everything_unknown_is_not_called_fine() -> None:
     assert "find out why tgtd could not be examined" in shown
 
 
+@pytest.mark.parametrize(
+    ("source", "reasons", "advice"),
+    [
+        (
+            Source.ROOT,
+            (Reason.NOT_COLLECTED,),
+            "files show how a host is set up, not what it does: sctune doctor on the host itself",
+        ),
+        (Source.ROOT, (Reason.NOT_COLLECTED, Reason.MALFORMED), "find out why thing-1 could not be examined"),
+        (Source.CAPTURE, (Reason.NOT_COLLECTED,), "Next: a new sctune capture of that host shows the rest."),
+        (Source.LIVE, (Reason.NOT_COLLECTED,), "find out why thing-0 could not be examined, then run sctune doctor again."),
+    ],
+)
+def test_what_was_never_recorded_is_not_to_be_found_out(source: Source, reasons: tuple[Reason, ...], advice: str) -> None:
+    gaps = [Unexamined(what=f"thing-{number}", reason=reason) for number, reason in enumerate(reasons)]
+    unknown = tuple(reports.check(gap.what, Status.UNKNOWN, 0, unexamined=(gap,), reason="so") for gap in gaps)
+    assert advice in " ".join(text(replace(reports.report(checks=unknown), source=source)).replace("\xa0", " ").split())
+
+
 def test_unknown_without_a_list_still_says_why() -> None:
     shown = text(reports.report(checks=(reports.check("site", Status.UNKNOWN, 0, reason="site.py: SyntaxError"),)))
     assert "site.py: SyntaxError" in shown
