@@ -102,7 +102,9 @@ def _trunk(chain: Chain, inventory: Inventory, links: Links) -> tuple[tuple[Link
     """The layers under the targets, bottom up."""
     attached = bool(chain.loops or chain.exports or chain.dm is not None or (chain.lv is not None and chain.lv.active))
     on_loops = chain.backend.name == _ON_LOOPS
-    wants_lv = attached and (on_loops or any(_is_lv(export.lun.backing_path) for export in chain.exports))
+    paths = [export.lun.backing_path for export in chain.exports]
+    # A target may serve the loop device or the file as it is: nothing else is meant to lie between then.
+    wants_lv = attached and (any(map(_is_lv, paths)) if paths else on_loops)
     file: tuple[Link, ...] = (links.file(chain.file),) if chain.file else ()
     if not file and (on_loops or any(loop.backing_file for loop in chain.loops)) and (chain.ours or chain.loops):
         gone = next((loop.backing_file for loop in chain.loops), "")

@@ -41,6 +41,12 @@ class RemoteVolume:
     guests: tuple[GuestDisk, ...]
 
     @property
+    def comes_back(self) -> bool:
+        """Whether its sessions lead back to this very host, where nothing serves it any more: no other host's volume, but what an
+        export that was lost has left of one of its own."""
+        return all(local.session.local for local in self.disks)
+
+    @property
     def size(self) -> int:
         """Bytes, as the kernel has it of the first disk."""
         return self.disks[0].disk.size

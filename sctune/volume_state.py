@@ -194,7 +194,7 @@ def subjects_of(chain: Chain, inventory: Inventory, stores: Mapping[str, Subject
 
 def blind_parts(inventory: Inventory) -> Iterator[Unavailable]:
     """The layers that are on this host and could not be looked at, each once."""
-    for part in (inventory.loops, inventory.stores, inventory.lvm, inventory.tgt):
+    for part in (inventory.loops, inventory.stores, inventory.lvm, inventory.dm, inventory.tgt):
         if isinstance(part, Unavailable) and part.reason is not Reason.ABSENT:
             yield part
     for store in known(inventory.stores) or ():

@@ -50,7 +50,7 @@ def volumes(inventory: Inventory, findings: Iterable[Finding], codes: Mapping[st
     index = guest_index(inventory)
     rows = (
         *(row(chain, states, index) for chain in wanted),
-        *(remote_row(volume, states) for volume in remote_volumes(inventory)),
+        *(remote_row(volume, states) for volume in remote_volumes(inventory) if not volume.comes_back),
     )
     unread += [item for one in rows for item in one.unseen]
     return Volumes(rows=rows, others=len(chains.chains) - len(wanted), unread=tuple(dict.fromkeys(unread)))

@@ -227,3 +227,10 @@ def test_an_lv_on_the_map_has_the_volume() -> None:
     inventory = node(sessions=(through(1), through(2)), block=(*disks, over), dm=(DM,))
     assert judged(inventory) == (VolumeState.ATTACHED, ())
     assert judged(node(sessions=(through(1), through(2)), block=(*disks, MAP), dm=(DM,))) == (VolumeState.READY, ())
+
+
+def test_what_an_own_lost_export_left_is_no_volume_of_another_host() -> None:
+    back = session(connection(local=True), number=1, target=IQN, state="FAILED")
+    inventory = node(sessions=(back,), block=(sd("sdb", 16, 1),))
+    assert volumes(inventory, (), CODES).rows == ()
+    assert [one.subject.id for one in find_remote("sdb", inventory, remote_volumes(inventory))] == [f"{IQN}/1"]
