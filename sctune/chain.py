@@ -185,7 +185,7 @@ class _Joiner:
         host = self.inventory.host
         draft: _Draft | None = None
         if (lv := self.index.lv_behind(path, host)) is not None:
-            draft = self.by_lv.get(lv.uuid)
+            draft = self.snapshot_draft(lv) if lv.is_snapshot else self.by_lv.get(lv.uuid)
         elif (loop := self.index.loop_behind(path, host)) is not None:
             draft = self.by_loop.get(loop.name) or self.loop_draft(loop)
         elif (told := self.read_file(path, FileRole.VOLUME)) is not None:
@@ -197,6 +197,13 @@ class _Joiner:
             draft.file = self.index.file_by_path.get(path)
         draft.exports.append(Export(target=target, lun=lun))
         self.by_export[target.iqn, lun.number] = draft
+
+    def snapshot_draft(self, lv: LogicalVolume) -> _Draft:
+        """The chain of a COW snapshot that is exported by itself: who is served it is not served its origin."""
+        backend, _ = self.read_lv(lv.vg, lv.name, lv.tags)
+        draft = self.draft(SubjectKind.LV, self.lasting_name(lv), backend, ours=False)
+        draft.lv = lv
+        return draft
 
     def volume_by_path(self, path: str) -> _Draft | None:
         """The volume that /dev/VG/LV is named for."""

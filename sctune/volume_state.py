@@ -177,8 +177,9 @@ def subjects_of(chain: Chain, inventory: Inventory, stores: Mapping[str, Subject
     for export in chain.exports:
         yield Subject(kind=SubjectKind.LUN, id=f"{export.target.iqn}/{export.lun.number}")
         yield Subject(kind=SubjectKind.TARGET, id=export.target.iqn)
-    for session in dict.fromkeys(local.session for local in chain.disks):
-        yield session_subject(session)
+    for local in chain.disks:
+        yield session_subject(local.session)
+        yield disk_subject(inventory, local.disk.name)
     if chain.lv is not None:
         yield Subject(kind=SubjectKind.LV, id=chain.lv.full_name)
         yield Subject(kind=SubjectKind.VG, id=chain.lv.vg)

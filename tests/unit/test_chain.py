@@ -389,3 +389,18 @@ def test_two_vgs_of_one_name_share_no_chain() -> None:
     }
     assert found.subject_of_lv(first) != found.subject_of_lv(second)
     assert chains(target(1, "/dev/twin/root"), lvm=report(second, first)).by_export[f"{IQN}1", 1].lv == second
+
+
+def test_an_exported_snapshot_does_not_export_its_origin() -> None:
+    served = target(7, SNAP.path)
+    found = chains(
+        served,
+        **overlay(
+            lvm=report(ORIGIN, SNAP, pv("P1", 1, VG), pv("P2", 2, VG)),
+            loops=loops(backed(1, VOL), COW_LOOP),
+            dm=(device(ORIGIN), device(SNAP)),
+        ),
+    )
+    mine = {chain.id: [export.target.iqn for export in chain.exports] for chain in found.chains}
+    assert mine == {VOL: [], f"{VG}/{SNAP.name}": [served.iqn]}
+    assert found.by_lv[SNAP.uuid].id == VOL  # findings about the snapshot still belong to its volume
