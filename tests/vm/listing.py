@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import json
-import sys
 from typing import TYPE_CHECKING, Any
 
-from sctune.model.volume import VolumeState
-from sctune.registry import load
-
-from .verdict import DOCTOR_SECONDS
+from .verdict import DOCTOR_SECONDS, SCTUNE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from .faults.base import Expected
     from .machine import Machine
 
-SCTUNE = f"{sys.executable} -I -m sctune"
 SOUND = ("ready", "attached", "copying")
-_ORDER = [state.value for state in VolumeState]
 
 
 def listed(machine: Machine, options: str = "") -> dict[str, dict[str, Any]]:
@@ -50,19 +43,3 @@ def unsound(volumes: Mapping[str, dict[str, Any]], ids: Iterable[str]) -> list[s
     """Those of these volumes that are not listed as sound."""
     states = {name: volumes[name]["state"] if name in volumes else "not listed" for name in ids}
     return [f"{name} is {state}" for name, state in states.items() if state not in SOUND]
-
-
-def too_sound(volumes: Mapping[str, dict[str, Any]], expected: Iterable[Expected]) -> list[str]:
-    """Those volumes with an expected finding that are listed as better than the finding's code says."""
-    codes = {code.code: code.volume for _, code in load().codes()}
-    wrong = []
-    for one in expected:
-        state = codes[one.code]
-        listed_as = volumes.get(one.subject)
-        if state is None or listed_as is None:
-            continue
-        # What is broken and gone is listed as orphaned.
-        worst = max(_ORDER.index(state.value), _ORDER.index("orphaned"))
-        if _ORDER.index(listed_as["state"]) > worst:
-            wrong.append(f"{one.subject} with {one.code} is listed as {listed_as['state']}")
-    return wrong
