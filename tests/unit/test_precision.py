@@ -12,8 +12,16 @@ ROOT = Path(__file__).resolve().parents[2]
 SCENARIOS = ROOT / "tests" / "scenarios"
 PAGE = (ROOT / "docs" / "precision.md").read_text(encoding="utf-8")
 ROWS = re.findall(r"^\| `([^`]+)` \| ([^|]+) \| ([^|]*)\|$", PAGE, re.MULTILINE)
-# Every backend's sound host (tests/vm/test_backends.py keeps them), and one with everything on it.
-SOUND = {"storage-controller-healthy", "eucalyptus-overlay-3.2", "eucalyptus-das", "cinder-lvm-thin", "cinder-lvm-thick+tgt+lio"}
+# Every backend's sound host (tests/vm/test_backends.py keeps them), one with everything on it, and two that serve no volumes.
+SOUND = {
+    "storage-controller-healthy",
+    "eucalyptus-overlay-3.2",
+    "eucalyptus-das",
+    "cinder-lvm-thin",
+    "cinder-lvm-thick+tgt+lio",
+    "debian-plain",
+    "desktop-composed",
+}
 
 
 def test_every_sound_host_is_on_the_page() -> None:
