@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 # The machine has the mark of the container that its files may come from, and in a container nobody applies sysctl.d.
 _NO_CONTAINER = ("rm -f /.dockerenv",)
-SLOW = "/sys/fs/cgroup/slow"
 WRITERS = 16
 _PROFILE = "'[main]' include=throughput-performance '[vm]' transparent_hugepages=always"
 _LOG = "/var/log/tuned/tuned.log"
@@ -25,22 +24,34 @@ def _sysctls(name: str, *settings: str) -> str:
     return f"printf '%s\\n' {' '.join(repr(setting) for setting in settings)} > /etc/sysctl.d/{name}"
 
 
-def _held_back() -> list[str]:
-    """A cgroup in which the disk writes 64 KiB a second."""
-    return [
-        "echo +io > /sys/fs/cgroup/cgroup.subtree_control",
-        f"mkdir -p {SLOW}",
-        f'echo "$(cat /sys/block/vda/dev) wbps=65536" > {SLOW}/io.max',
-    ]
+# Below the store, and fast until the volumes are built. A limit of a cgroup would hold tasks back while the disk idles, which is no
+# pressure.
+_BEFORE = (
+    "modprobe dm-delay",
+    "umount /var/lib/eucalyptus",
+    'echo "0 $(blockdev --getsz /dev/vda) delay /dev/vda 0 0" | dmsetup create slow',
+    "mount /dev/mapper/slow /var/lib/eucalyptus",
+)
 
 
-def _writer(number: int) -> str:
-    """Writes a file of its own there all the time, and waits for each block. No dd, which would be a cloud's copy."""
+def _slowed() -> list[str]:
+    """Every write to the disk takes half a second from now on; reads do not, so that whoever looks is not held up."""
+    table = '"0 $(blockdev --getsz /dev/vda) delay /dev/vda 0 0 /dev/vda 0 500"'
+    return ["sync", f"echo {table} | dmsetup reload slow", "dmsetup resume slow"]
+
+
+def _writers(count: int) -> str:
+    """So many threads write blocks of their own all the time, past the page cache and the journal, and wait for each. No dd, which
+    would be a cloud's copy."""
     program = (
-        f"import os; f = os.open('/var/lib/eucalyptus/busy{number}', os.O_CREAT | os.O_WRONLY | os.O_SYNC)\n"
-        "while True: os.pwrite(f, b'x' * 65536, 0)"
+        "import mmap, os, threading\n"
+        "f = os.open('/var/lib/eucalyptus/busy', os.O_CREAT | os.O_RDWR | os.O_DIRECT)\n"
+        "block = mmap.mmap(-1, 65536)\n"
+        "def write(n):\n"
+        "    while True: os.pwrite(f, block, n * 65536)\n"
+        f"for n in range({count}): threading.Thread(target=write, args=(n,)).start()"
     )
-    return f'(echo 0 > {SLOW}/cgroup.procs; exec /usr/bin/python3 -I -S -c "{program}") >/dev/null 2>&1 &'
+    return f'/usr/bin/python3 -I -S -c "{program}" </dev/null >/dev/null 2>&1 &'
 
 
 def _pressure(column: str, percent: int) -> str:
@@ -106,9 +117,10 @@ FAULTS: tuple[HostFault, ...] = (
     together("tuning-together", _FAULTS),
     HostFault(
         name="io-pressure",
-        # A copy of a snapshot waits for disks by itself, and is no pressure.
+        # Rare for its length: avg300 has to rise too, which no disk makes quicker. A copy of a snapshot waits for disks by itself.
+        before=_BEFORE,
         build=without_snapshot,
-        breaks=lambda _volumes: [*_held_back(), *(_writer(number) for number in range(WRITERS))],
+        breaks=lambda _volumes: [*_slowed(), _writers(WRITERS)],
         until=_pressure("$4", 25),
         seconds=300.0,
         expects=found("IO_PRESSURE_HIGH", "critical", "host"),
@@ -117,8 +129,9 @@ FAULTS: tuple[HostFault, ...] = (
     HostFault(
         name="io-pressure-of-one",
         # The same standstill, of a single writer: nobody else waits.
+        before=_BEFORE,
         build=without_snapshot,
-        breaks=lambda _volumes: [*_held_back(), _writer(0)],
+        breaks=lambda _volumes: [*_slowed(), _writers(1)],
         until=_pressure("$3", 45),
         seconds=300.0,
         expects=found("IO_PRESSURE_HIGH", "info", "host"),
