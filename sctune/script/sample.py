@@ -67,6 +67,8 @@ NAMES = {
     "iqn.2000-01.sample:t": "*",
     "192.0.2.1,3260,1": "*",
     "192.0.2.1,3260": "*",
+    "192.0.2.1:3260": "*",
+    "tpgt_1": "tpgt_*",
     "default": "*",
     "wwn-0x1": "*",
     "sample-lv": "*",
@@ -87,6 +89,8 @@ FOLDERS: dict[str, tuple[str, ...]] = {
     "/sys/devices/system/cpu": ("cpu0", "cpufreq"),
     "/sys/devices/system/cpu/cpufreq": ("policy0",),
     "/sys/kernel/config/target/iscsi": ("iqn.2000-01.sample:t",),
+    "/sys/kernel/config/target/iscsi/iqn.2000-01.sample:t": ("tpgt_1",),
+    "/sys/kernel/config/target/iscsi/iqn.2000-01.sample:t/tpgt_1/np": ("192.0.2.1:3260",),
     "/etc/iscsi/nodes": ("iqn.2000-01.sample:t",),
     "/var/lib/iscsi/nodes": ("iqn.2000-01.sample:t",),
     "/etc/iscsi/nodes/iqn.2000-01.sample:t": ("192.0.2.1,3260", "192.0.2.1,3260,1"),
@@ -130,7 +134,6 @@ _TARGET = """Target 1: iqn.2000-01.sample:t
         ALL
 """
 GUEST = f"<domain><name>sample</name><devices><disk type='block'><source dev='{LOST}'/></disk></devices></domain>\n"
-_STALLS = "".join(f"{kind} avg10=0.00 avg60=0.00 avg300=0.00 total=0\n" for kind in ("some", "full"))
 _STALLS = "".join(f"{kind} avg10=0.00 avg60=50.00 avg300=0.00 total=0\n" for kind in ("some", "full"))
 FILES = {
     "/sys/block/dm-0/dev": "253:0\n",
