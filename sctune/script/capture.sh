@@ -1026,6 +1026,7 @@ targets
 @PATHS@
 disks
 for PID in $TGTD; do links "/proc/$PID/ns/mnt"; done
+reads "/lib/modules/$(uname -r)/modules.dep"
 included /etc/tgt/*.conf /etc/tgt/conf.d/*
 instances
 guest_devices

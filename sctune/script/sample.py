@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 STORE = "/var/lib/eucalyptus/volumes"
 LOST = "/dev/sample-vg/sample-lv"
 TGTD = 4242
+KERNEL = "6.1.0"
 LUNS = (f"{STORE}/vol-1", LOST)
 """What is behind the sample's exports: such paths are different on every host, and the script takes them from tgtd's own answer."""
 
@@ -73,8 +74,10 @@ NAMES = {
     "wwn-0x1": "*",
     "sample-lv": "*",
     str(TGTD): "@TGTD@",
+    KERNEL: "@KERNEL@",
 }
-"""What each of its names stands for, as a whole part of a path: a pattern of the shell with one star; @TGTD@ for pids of tgtd."""
+"""What each of its names stands for, as a whole part of a path: a pattern of the shell with one star; @TGTD@ for pids of tgtd,
+@KERNEL@ for the release of the kernel that runs."""
 
 FOLDERS: dict[str, tuple[str, ...]] = {
     "/sys/block": ("dm-0", "dm-1", "loop0", "loop1", "md0", "nvme0n1", "sda", "sr0", "vda", "zram0"),
@@ -88,6 +91,7 @@ FOLDERS: dict[str, tuple[str, ...]] = {
     "/sys/class/net": ("eth0",),
     "/sys/devices/system/cpu": ("cpu0", "cpufreq"),
     "/sys/devices/system/cpu/cpufreq": ("policy0",),
+    "/lib/modules": (KERNEL,),
     "/sys/kernel/config/target/iscsi": ("iqn.2000-01.sample:t",),
     "/sys/kernel/config/target/iscsi/iqn.2000-01.sample:t": ("tpgt_1",),
     "/sys/kernel/config/target/iscsi/iqn.2000-01.sample:t/tpgt_1/np": ("192.0.2.1:3260",),
@@ -100,6 +104,10 @@ FOLDERS: dict[str, tuple[str, ...]] = {
     "/dev/disk/by-id": ("wwn-0x1",),
     "/var/run/tgtd": ("socket.0",),
     # A file of one folder hides those of its name in the others.
+    "/run/modprobe.d": ("sample1.conf",),
+    "/usr/local/lib/modprobe.d": ("sample2.conf",),
+    "/usr/lib/modprobe.d": ("sample3.conf",),
+    "/lib/modprobe.d": ("sample4.conf",),
     "/run/sysctl.d": ("sample1.conf",),
     "/usr/local/lib/sysctl.d": ("sample2.conf",),
     "/usr/lib/sysctl.d": ("sample3.conf",),
@@ -136,6 +144,7 @@ _TARGET = """Target 1: iqn.2000-01.sample:t
 GUEST = f"<domain><name>sample</name><devices><disk type='block'><source dev='{LOST}'/></disk></devices></domain>\n"
 _STALLS = "".join(f"{kind} avg10=0.00 avg60=50.00 avg300=0.00 total=0\n" for kind in ("some", "full"))
 FILES = {
+    f"/lib/modules/{KERNEL}/modules.dep": "kernel/drivers/scsi/iscsi_tcp.ko: kernel/drivers/scsi/libiscsi.ko\n",
     "/sys/block/dm-0/dev": "253:0\n",
     "/sys/block/dm-1/dev": "253:1\n",
     "/sys/block/md0/dev": "9:0\n",
@@ -209,7 +218,7 @@ class SampleHost:
 
     def identity(self) -> HostIdentity:
         """Root on a kernel."""
-        return HostIdentity(name="sample", kernel="6.1.0", privileged=True)
+        return HostIdentity(name="sample", kernel=KERNEL, privileged=True)
 
     def clock(self) -> Clock:
         """An hour after it was booted."""

@@ -29,7 +29,7 @@ def _sysctls(name: str, *settings: str) -> str:
 _BEFORE = (
     "modprobe dm-delay",
     "umount /var/lib/eucalyptus",
-    'echo "0 $(blockdev --getsz /dev/vda) delay /dev/vda 0 0" | dmsetup create slow',
+    'echo "0 $(blockdev --getsz /dev/vda) delay /dev/vda 0 0" | dmsetup create slow; dmsetup mknodes slow',
     "mount /dev/mapper/slow /var/lib/eucalyptus",
 )
 
