@@ -35,9 +35,9 @@ def read_sources(path: str | None) -> tuple[tuple[str, bytes], ...]:
     """The files that make up the configuration with their content, the first of least weight: the one that is named and no other,
     or else the default one and those of conf.d beside it, which need not be there."""
     if path is not None:
-        data = _read(path, optional=False)
+        data = read_file(path, optional=False)
         return ((path, data),) if data is not None else ()
-    found = ((file, _read(file, optional=True)) for file in (DEFAULT_PATH, *_drop_ins()))
+    found = ((file, read_file(file, optional=True)) for file in (DEFAULT_PATH, *_drop_ins()))
     return tuple((file, data) for file, data in found if data is not None)
 
 
@@ -52,11 +52,12 @@ def _drop_ins() -> tuple[str, ...]:
         raise UserError(f"{DROP_INS}: cannot read the configuration: {error.strerror}", "make it readable (mode 0755)") from None
     files = tuple(f"{DROP_INS}/{name}" for name in names if name.endswith((".yaml", ".yml")))
     if files:
-        _refuse_writable(DROP_INS, status)
+        refuse_writable(DROP_INS, status)
     return files
 
 
-def _read(path: str, *, optional: bool) -> bytes | None:
+def read_file(path: str, *, optional: bool) -> bytes | None:
+    """A file's content, None where an optional one is not there. Raises UserError where it cannot or must not be read."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK)
     except (FileNotFoundError, NotADirectoryError):
@@ -86,10 +87,11 @@ def _refuse_unsafe(path: str, status: os.stat_result) -> None:
         return  # --config /dev/null: no configuration, not even the default one
     if not stat.S_ISREG(status.st_mode):
         raise UserError(f"{path}: not a regular file", "write the configuration to a file and name that with --config")
-    _refuse_writable(path, status)
+    refuse_writable(path, status)
 
 
-def _refuse_writable(path: str, status: os.stat_result) -> None:
+def refuse_writable(path: str, status: os.stat_result) -> None:
+    """Raises UserError where this runs as root and somebody else may change the file or folder."""
     import shlex
 
     if os.geteuid() != 0:
