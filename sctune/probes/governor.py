@@ -22,7 +22,7 @@ def probe(host: Host) -> CpuGovernors | Unavailable:
     governors: set[str] = set()
     drivers: set[str] = set()
     preferences: set[str] = set()
-    for folder in _policies(host, cpus):
+    for folder in policies(host, cpus):
         text = host.read(f"{folder}/scaling_governor")
         if isinstance(text, Unavailable):
             if text.reason is Reason.ABSENT:  # an offline CPU has a folder and no policy
@@ -42,7 +42,8 @@ def probe(host: Host) -> CpuGovernors | Unavailable:
     )
 
 
-def _policies(host: Host, cpus: tuple[str, ...]) -> tuple[str, ...]:
+def policies(host: Host, cpus: tuple[str, ...]) -> tuple[str, ...]:
+    """The folders that each hold a governor, given the names of the CPUs' folders."""
     # A policy stands for all CPUs that share a clock: fewer files than one a CPU. Kernels before 4.3 have the latter alone.
     policies = host.list(f"{FOLDER}/cpufreq")
     if not isinstance(policies, Unavailable):

@@ -16,6 +16,8 @@ from sctune.sysctl import matches
 from sctune.unavailable import Reason, Unavailable
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from sctune.host.base import Host
 
 FOLDERS = ("/etc/sysctl.d", "/run/sysctl.d", "/usr/local/lib/sysctl.d", "/usr/lib/sysctl.d", "/lib/sysctl.d")
@@ -26,11 +28,11 @@ _BOOTED = "/run/systemd/system"  # sd_booted(3)
 _CONTAINERS = ("/run/systemd/container", "/.dockerenv", "/run/.containerenv")
 
 
-def probe(host: Host) -> SysctlState | Unavailable:
-    """What the files say of the settings that matter, and what is in force."""
+def probe(host: Host, keys: Collection[str] = SETTINGS) -> SysctlState | Unavailable:
+    """What the files say of these settings, and what is in force."""
     live: dict[str, str] = {}
     unreadable: list[Unavailable] = []
-    for key in SETTINGS:
+    for key in keys:
         text = host.read("/proc/sys/" + key.replace(".", "/"))
         if isinstance(text, str):
             live[key] = text.strip()
@@ -43,8 +45,8 @@ def probe(host: Host) -> SysctlState | Unavailable:
         return files
     lines: list[SysctlLine] = []
     for _, path in sorted(files.items()):
-        lines += _read(host, path, unreadable)
-    conf = _read(host, CONF, unreadable)
+        lines += _read(host, path, unreadable, keys)
+    conf = _read(host, CONF, unreadable, keys)
     systemd = _exists(host, _BOOTED)
     if systemd is False:
         lines += conf
@@ -101,15 +103,15 @@ def _files(host: Host) -> dict[str, str] | Unavailable:
     return found
 
 
-def _read(host: Host, path: str, unreadable: list[Unavailable]) -> tuple[SysctlLine, ...]:
-    """The lines of a file that say something of the settings that matter."""
+def _read(host: Host, path: str, unreadable: list[Unavailable], keys: Collection[str]) -> tuple[SysctlLine, ...]:
+    """The lines of a file that say something of these settings."""
     text = host.read(path)
     if isinstance(text, Unavailable):
         # A link to /dev/null masks a file, and a file tree cannot read what is in /dev.
         if text.reason is not Reason.ABSENT and host.readlink(path) != "/dev/null":
             unreadable.append(text)
         return ()
-    return tuple(line for line in parse(text, path) if any(matches(line.key, key) for key in SETTINGS))
+    return tuple(line for line in parse(text, path) if any(matches(line.key, key) for key in keys))
 
 
 def _exists(host: Host, path: str) -> bool | None:

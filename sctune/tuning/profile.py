@@ -12,6 +12,7 @@ from sctune.config.sizes import Unreadable
 from sctune.errors import UserError
 from sctune.model.block import BlockKind
 from sctune.model.report import Role
+from sctune.sysctl import numbers
 from sctune.tuning import value as texts
 from sctune.tuning.schema import (
     LOOP_NAMES,
@@ -256,8 +257,8 @@ def _bound_problem(section: Section, name: str, value: Value, bound: Bound | Non
         return ""
     if section is Section.SYSCTL and name in _PAIRED:
         return "ratio and bytes are one setting and cannot be compared, so neither can be raised or lowered only"
-    if section not in (Section.SYSCTL, Section.BLOCK) or any(texts.signed_number(text) is None for text in value.choices):
-        return "only a number of the kernel's can be raised or lowered only"
+    if section not in (Section.SYSCTL, Section.BLOCK) or any(numbers(text) is None for text in value.choices):
+        return "only numbers of the kernel's can be raised or lowered only"
     return ""
 
 

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 _WORD = re.compile(r"[A-Za-z0-9_.+-]{1,64}\Z")
 _NUMBER = re.compile(r"(?:0|[1-9][0-9]{0,18})\Z")
-_SIGNED = re.compile(r"-?(?:0|[1-9][0-9]{0,18})\Z")
 _SIZE = re.compile(r"[0-9.]+ ?[kKMGTP]i?B\Z")
 _MODES = ("always", "madvise", "never")
 _SWITCH = ("on", "off")
@@ -121,8 +120,3 @@ def readings(attribute: Attribute, value: str) -> tuple[str, ...]:
     if attribute is Attribute.NR_REQUESTS and int(value) < 4:
         return ("4",)
     return ()
-
-
-def signed_number(text: str) -> int | None:
-    """A plain decimal number, or None."""
-    return int(text) if _SIGNED.match(text) else None

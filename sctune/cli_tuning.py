@@ -1,0 +1,76 @@
+"""The commands about tuning: the profiles, and what one would change. They are parsed here; see `sctune.cli`."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Annotated
+
+import typer
+
+from sctune.cli_options import Body, Configuration, From, OutputFile, Root  # noqa: TC001 - typer reads annotations when it runs
+from sctune.report.format import Plain
+
+
+def profiles(
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="This one, with all its settings and why.")] = None,
+    *,
+    format: Annotated[Plain, typer.Option("--format", help="For people or programs.")] = Plain.TEXT,
+    output: OutputFile = None,
+) -> Body:
+    """List the profiles, or show one.
+
+    Those of the package and those of the site, in /etc/sctune/profiles.d.
+
+    Exit code: 0 done; 1 a profile of the site is broken; 2 there is none of that name, or it is broken.
+    """
+    from sctune.commands.profiles import run_profiles
+
+    return partial(run_profiles, name, format=format, output=output)
+
+
+def apply_profile(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A profile; sctune profiles lists them.")],
+    *,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")] = False,
+    given: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Another value for a setting; leave takes it out. Also flush_speed=400MiB/s.",
+        ),
+    ] = None,
+    live_only: Annotated[bool, typer.Option("--live-only", help="Only what is in force now, no file that keeps it.")] = False,
+    persist_only: Annotated[
+        bool, typer.Option("--persist-only", help="Only the files: it counts from the next restart on.")
+    ] = False,
+    from_path: From = None,
+    root: Root = None,
+    format: Annotated[Plain, typer.Option("--format", help="For people or programs.")] = Plain.TEXT,
+    output: OutputFile = None,
+    config: Configuration = None,
+) -> Body:
+    """Tune this host by a profile.
+
+    For each setting and device: what it is, what it would be, and why, or why it is left alone.
+
+    Exit code: 0 nothing to do; 1 a part of the host could not be looked at, and nothing else is to do; 2 wrong usage, profile or
+    configuration; 4 changes are pending (--dry-run).
+    """
+    if live_only and persist_only:
+        raise typer.BadParameter("it does not go with --live-only", param_hint="--persist-only")
+    from sctune.commands.apply_profile import run_apply_profile
+
+    return partial(
+        run_apply_profile,
+        name,
+        dry_run=dry_run,
+        given=tuple(given or ()),
+        live=not persist_only,
+        persist=not live_only,
+        from_path=from_path,
+        root=root,
+        format=format,
+        output=output,
+        config_path=config,
+    )

@@ -1,0 +1,69 @@
+"""A plan for programs. Names and values are those of the kernel; the shape is in docs/tuning.md."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from sctune.report.sanitize import clean
+from sctune.tuning.model import Decision
+from sctune.tuning.operations import FileState
+from sctune.tuning.plan import operations
+from sctune.version import VERSION
+
+if TYPE_CHECKING:
+    from sctune.host.base import HostIdentity, Source
+    from sctune.tuning.model import Item, Plan, PlannedFile
+
+
+def render(plan: Plan, *, identity: HostIdentity, source: Source) -> str:
+    """The whole plan as one document."""
+    document = {
+        "schema": 1,
+        "version": VERSION,
+        "host": {"name": clean(identity.name), "kernel": clean(identity.kernel), "source": source},
+        "profile": {
+            "name": plan.profile.name,
+            "file": plan.profile.file,
+            "summary": plan.profile.summary,
+            "set": list(plan.options.given),
+        },
+        "live": plan.options.live,
+        "persist": plan.options.persist,
+        "pending": len(operations(plan)),
+        "settings": [_item(item) for item in plan.items],
+        "files": [_file(file) for file in plan.files],
+        "conflicts": [clean(text) for text in plan.conflicts],
+        "warnings": [clean(text) for text in plan.warnings],
+        "unread": [clean(text) for text in plan.unread],
+    }
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def _item(item: Item) -> dict[str, object]:
+    setting = item.setting
+    return {
+        "key": setting.key,
+        "subject": clean(item.subject),
+        "path": item.path or None,
+        "current": None if item.current is None else clean(item.current),
+        "wanted": item.wanted,
+        "decision": item.decision,
+        "reason": clean(item.reason) or None,
+        "kept_by": item.kept_by or None,
+        "risk": setting.risk,
+        "why": setting.why,
+        "source": setting.source,
+        "profile": setting.profile,
+    }
+
+
+def _file(file: PlannedFile) -> dict[str, object]:
+    return {
+        "path": file.path,
+        "decision": file.decision,
+        "reason": clean(file.reason) or None,
+        "before": file.before.content.decode("utf-8", "replace") if isinstance(file.before, FileState) else None,
+        "after": None if file.after is None else file.after.decode(),
+        "known": file.decision is not Decision.UNKNOWN,
+    }

@@ -1,0 +1,254 @@
+"""What a profile would change on a host: `plan` decides, `operations` says what is to be done. Both change nothing.
+
+`plan` asks the inventory's host what the profile's settings depend on; from there on everything is pure.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sctune.records import replace
+from sctune.sysctl import numbers
+from sctune.tuning.facts import gather
+from sctune.tuning.files import PLACES, Kept, assignments, render
+from sctune.tuning.model import Decision, Item, Options, Plan, PlannedFile
+from sctune.tuning.operations import FileState, WriteFile, WriteValue
+from sctune.tuning.paths import sysctl_path
+from sctune.tuning.pinned import Pins
+from sctune.tuning.plan_block import plan_devices
+from sctune.tuning.plan_sysctl import overruled, plan_setting
+from sctune.tuning.plan_system import plan_governors, plan_huge_pages, plan_module
+from sctune.tuning.plan_targets import plan_loops, plan_targets
+from sctune.tuning.schema import Section
+from sctune.tuning.select import host_refuses
+from sctune.tuning.value import resolve
+from sctune.tuning.warnings import warn
+from sctune.unavailable import Unavailable, known
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from sctune.inventory import Inventory
+    from sctune.model.store import Mount
+    from sctune.tuning.facts import Facts
+    from sctune.tuning.operations import Operation
+    from sctune.tuning.schema import Profile, Setting
+
+_IN_FORCE = (Decision.CHANGE, Decision.ALREADY, Decision.NEXT_LOAD)
+_FILE_MODE = 0o644
+
+
+def plan(inventory: Inventory, profile: Profile, options: Options) -> Plan:
+    """The plan of a profile (joined, --set taken) for a host."""
+    return decide(gather(inventory, profile, options), profile, options)
+
+
+def operations(plan: Plan) -> tuple[Operation, ...]:
+    """What is to be done, in this order; () where nothing is. The file that keeps a value comes after the value."""
+    live = (operation for item in plan.items for operation in item.operations) if plan.options.live else ()
+    files = (
+        WriteFile(
+            setting=file.path,
+            path=file.path,
+            after=None if file.after is None else FileState(content=file.after, mode=_FILE_MODE, uid=0, gid=0),
+            before=file.before,
+        )
+        for file in (plan.files if plan.options.persist else ())
+        if file.decision is Decision.CHANGE and not isinstance(file.before, Unavailable)
+    )
+    return (*live, *files)
+
+
+def decide(facts: Facts, profile: Profile, options: Options) -> Plan:
+    """The plan from what is known of a host."""
+    pins = Pins(facts)
+    planned = [_writable(item, facts.mounts) for item in _once(_items(facts, profile, pins))]
+    kept = list(_kept(profile, planned, facts))
+    files = tuple(_files(profile, kept, facts))
+    conflicts: list[str] = []
+    content = next((file.after for file in files if file.path == sysctl_path(profile.name)), None)
+    if content is not None and not isinstance(facts.sysctl, Unavailable) and options.persist:
+        conflicts += overruled(sysctl_path(profile.name), assignments(content), facts.sysctl)
+    if facts.others:
+        conflicts.append(f"another profile is applied: {', '.join(facts.others)}. Take it back first (sctune rollback)")
+    keepers = {one.setting.key: PLACES[one.setting.section](profile.name) for one in kept}
+    items = tuple(replace(item, kept_by=keepers.get(item.setting.key, "")) for item in planned)
+    return Plan(
+        profile=profile,
+        options=options,
+        items=items,
+        files=files,
+        conflicts=tuple(conflicts),
+        warnings=warn(facts, profile, items),
+        unread=_unread(items, files, facts),
+    )
+
+
+def _items(facts: Facts, profile: Profile, pins: Pins) -> Iterator[Item]:
+    targets: list[Setting] = []
+    wanted: dict[str, str] = {}
+    for setting in profile.settings:
+        if setting.section is Section.ISCSI:
+            continue  # sctune.tuning.iscsi plans these
+        refused = _refused(setting, facts)
+        choices, how = ((), "") if refused else resolve(setting.value, facts.amounts)
+        if not choices:
+            yield Item(
+                setting=setting,
+                subject=setting.name,
+                path="",
+                current=None,
+                wanted=setting.value.choices[0] if setting.value.choices else None,
+                decision=Decision.NOT_SELECTED,
+                reason=refused or how,
+            )
+            continue
+        match setting.section:
+            case Section.SYSCTL:
+                yield plan_setting(setting, choices[0], how, facts.sysctl, pins)
+            case Section.BLOCK:
+                yield from _devices(setting, choices, facts, pins)
+            case Section.SYSTEM if setting.name == "transparent_hugepage":
+                yield plan_huge_pages(setting, choices, facts, pins)
+            case Section.SYSTEM:
+                yield from plan_governors(setting, choices, facts, pins)
+            case Section.MODULE:
+                yield plan_module(setting, choices, facts)
+            case Section.LOOP:
+                yield from plan_loops(setting, choices[0], facts)
+            case Section.TGT:
+                targets.append(setting)
+                wanted[setting.name] = choices[0]
+    if targets:
+        yield from plan_targets(tuple(targets), wanted, facts)
+
+
+def _refused(setting: Setting, facts: Facts) -> str:
+    if setting.opt_in:
+        return f"only where it is asked for: --set {setting.key}={setting.value.choices[0]}"
+    return host_refuses(setting.when, facts.traits)
+
+
+def _devices(setting: Setting, choices: tuple[str, ...], facts: Facts, pins: Pins) -> Iterator[Item]:
+    found: list[Item] = []
+    if not isinstance(facts.devices, Unavailable):
+        found = list(plan_devices(setting, choices, facts.devices, facts, pins))
+        yield from found
+    if not found:
+        unread = isinstance(facts.devices, Unavailable)
+        yield Item(
+            setting=setting,
+            subject=setting.name,
+            path="",
+            current=None,
+            wanted=choices[0],
+            decision=Decision.UNKNOWN if unread else Decision.NOT_SELECTED,
+            reason=str(facts.devices) if unread else "no such device is here now",
+        )
+
+
+def _once(items: Iterable[Item]) -> list[Item]:
+    """Of two settings for one attribute of one device the later counts, as its rule does in udev's file."""
+    ordered = list(items)
+    last = {item.path: item for item in ordered if item.path and item.setting.section is Section.BLOCK}
+    return [
+        item
+        if last.get(item.path, item) is item
+        else replace(
+            item,
+            decision=Decision.NOT_SELECTED,
+            operations=(),
+            reason=f"{last[item.path].setting.key} says {last[item.path].wanted} for it",
+        )
+        for item in ordered
+    ]
+
+
+def _writable(item: Item, mounts: tuple[Mount, ...] | Unavailable) -> Item:
+    """The item, without its operations where the file system of its path takes no writes."""
+    if item.decision is not Decision.CHANGE or not item.operations or not isinstance(item.operations[0], WriteValue):
+        return item
+    point = _read_only(item.path, mounts)
+    if not point:
+        return item
+    reason = f"{point} is mounted read-only, as in a container: this is for the host it runs on"
+    return replace(item, decision=Decision.READ_ONLY, operations=(), reason=reason)
+
+
+def _read_only(path: str, mounts: tuple[Mount, ...] | Unavailable) -> str:
+    """The mount point that a path lies under, where it takes no writes; "" where it does, or nobody tells."""
+    over = [mount for mount in known(mounts) or () if path == mount.point or path.startswith(mount.point.rstrip("/") + "/")]
+    if not over:
+        return ""
+    deepest = max(len(mount.point) for mount in over)
+    last = [mount for mount in over if len(mount.point) == deepest][-1]
+    return last.point if "ro" in last.options else ""
+
+
+def _kept(profile: Profile, items: list[Item], facts: Facts) -> Iterator[Kept]:
+    """What files keep: settings that are made or are so already, and rules for devices that may come later."""
+    by_key: dict[str, list[Item]] = {}
+    for item in items:
+        by_key.setdefault(item.setting.key, []).append(item)
+    ours = _present(profile, facts)
+    for setting in profile.settings:
+        found = by_key.get(setting.key, [])
+        if setting.section not in PLACES or not found:
+            continue
+        refused = bool(_refused(setting, facts))
+        choices, _ = ((), "") if refused else resolve(setting.value, facts.amounts)
+        if not choices or any(item.decision in (Decision.PINNED, Decision.READ_ONLY, Decision.UNKNOWN) for item in found):
+            continue
+        first = next((item for item in found if item.decision in _IN_FORCE), None)
+        if setting.section is Section.BLOCK:
+            yield Kept(setting=setting, values=choices)
+        elif first is not None and first.wanted is not None:
+            yield Kept(setting=setting, values=(first.wanted,), path=_pattern(first.path))
+        elif setting.name in ours and found[0].decision is Decision.BEYOND:
+            # Made by us once, and gone beyond it since: the line stays, or what it raised would be lost.
+            yield Kept(setting=setting, values=(ours[setting.name],))
+
+
+def _present(profile: Profile, facts: Facts) -> Mapping[str, str]:
+    """key -> value in our sysctl.d file as it is."""
+    state = facts.files.get(sysctl_path(profile.name))
+    if not isinstance(state, FileState):
+        return {}
+    return {key: value for key, value in assignments(state.content).items() if numbers(value) is not None}
+
+
+def _pattern(path: str) -> str:
+    """A path for tmpfiles.d: that of a processor's governor stands for those of all."""
+    parts = path.split("/")
+    return "/".join(
+        f"{part.rstrip('0123456789')}*" if part.startswith(("policy", "cpu")) and part[-1:].isdigit() else part for part in parts
+    )
+
+
+def _files(profile: Profile, kept: list[Kept], facts: Facts) -> Iterator[PlannedFile]:
+    for path, after in render(profile, kept).items():
+        before = facts.files.get(path)
+        if isinstance(before, Unavailable):
+            if after is not None:
+                yield PlannedFile(path=path, before=before, after=after, decision=Decision.UNKNOWN, reason=str(before))
+            continue
+        if before is None and after is None:
+            continue
+        same = before is not None and before.content == after
+        point = "" if same else _read_only(path, facts.mounts)
+        yield PlannedFile(
+            path=path,
+            before=before,
+            after=after,
+            decision=Decision.ALREADY if same else Decision.READ_ONLY if point else Decision.CHANGE,
+            reason=f"{point} is mounted read-only" if point else "",
+        )
+
+
+def _unread(items: tuple[Item, ...], files: tuple[PlannedFile, ...], facts: Facts) -> tuple[str, ...]:
+    """What could not be looked at, each once."""
+    found = [item.reason for item in items if item.decision is Decision.UNKNOWN]
+    found += [file.reason for file in files if file.decision is Decision.UNKNOWN]
+    if not isinstance(facts.sysctl, Unavailable):
+        found += [str(one) for one in facts.sysctl.unreadable]
+    return tuple(dict.fromkeys(found))
