@@ -116,7 +116,7 @@ def _file(page: Page, file: PlannedFile) -> None:
     for line in lines:
         if line.startswith("@@"):
             if what == "changed":
-                _line(page, "", line, "36")
+                page.lines.append(page.style.paint(clean(line), "36"))
             continue
         _line(page, line[0], line[1:], {"+": "32", "-": "31"}.get(line[0], ""))
 

@@ -34,11 +34,11 @@ class Catalogue:
     broken: Mapping[str, str]
 
 
-def catalogue(site_folder: str = SITE_FOLDER) -> Catalogue:
+def catalogue(site_folder: str | None = None) -> Catalogue:
     """Reads every profile. Raises nothing: a broken one is among the broken."""
     profiles: dict[str, Profile] = {}
     broken: dict[str, str] = {}
-    for path, data, problem in (*_built_in(), *_site(site_folder)):
+    for path, data, problem in (*_built_in(), *_site(site_folder or SITE_FOLDER)):
         name = os.path.basename(path).rpartition(".")[0]
         try:
             if data is None:

@@ -27,9 +27,11 @@ class Pins:
         answer = facts.tuned_profile
         runs = tuned is not None and tuned.running and bool(tuned.profile)
         self._profile: TunedProfile | None = known(answer) if runs else None
-        self._blind = ""
+        self._blind, self._unsure = "", ""
         if isinstance(facts.tuned, Unavailable) and facts.tuned.reason is not Reason.ABSENT:
-            self._blind = f"whether tuned runs could not be told ({facts.tuned})"
+            said = f"whether tuned runs could not be told ({facts.tuned})"
+            # A file tree and an old capture have no processes to ask, and nothing is applied to them.
+            self._blind, self._unsure = ("", said) if facts.tuned.reason is Reason.NOT_COLLECTED else (said, "")
         elif runs and self._profile is None:
             self._blind = f"tuned runs, and what its profile sets could not be read ({answer})"
 
@@ -37,6 +39,11 @@ class Pins:
     def blind(self) -> str:
         """Why nobody can tell what tuned holds, "" where it can be told."""
         return self._blind
+
+    @property
+    def unsure(self) -> str:
+        """What the plan takes for granted: that no tuned runs where nobody recorded whether one does."""
+        return self._unsure
 
     @property
     def profile(self) -> str:

@@ -19,7 +19,7 @@ from sctune.tuning.plan_block import plan_devices
 from sctune.tuning.plan_sysctl import overruled, plan_setting
 from sctune.tuning.plan_system import plan_governors, plan_huge_pages, plan_module
 from sctune.tuning.plan_targets import plan_loops, plan_targets
-from sctune.tuning.schema import Section
+from sctune.tuning.schema import Attribute, Section
 from sctune.tuning.select import host_refuses
 from sctune.tuning.value import resolve
 from sctune.tuning.warnings import warn
@@ -80,14 +80,15 @@ def decide(facts: Facts, profile: Profile, options: Options) -> Plan:
         files=files,
         conflicts=tuple(conflicts),
         warnings=warn(facts, profile, items),
-        unread=_unread(items, files, facts),
+        unread=_unread(items, files, facts, pins),
     )
 
 
 def _items(facts: Facts, profile: Profile, pins: Pins) -> Iterator[Item]:
     targets: list[Setting] = []
     wanted: dict[str, str] = {}
-    for setting in profile.settings:
+    schedulers: dict[str, str] = {}
+    for setting in in_order(profile):
         if setting.section is Section.ISCSI:
             continue  # sctune.tuning.iscsi plans these
         refused = _refused(setting, facts)
@@ -107,7 +108,12 @@ def _items(facts: Facts, profile: Profile, pins: Pins) -> Iterator[Item]:
             case Section.SYSCTL:
                 yield plan_setting(setting, choices[0], how, facts.sysctl, pins)
             case Section.BLOCK:
-                yield from _devices(setting, choices, facts, pins)
+                for item in _devices(setting, choices, facts, pins, schedulers):
+                    if setting.attribute is Attribute.SCHEDULER and item.decision is not Decision.ABSENT:
+                        schedulers.pop(item.subject, None)
+                        if item.operations and item.wanted is not None:
+                            schedulers[item.subject] = item.wanted
+                    yield item
             case Section.SYSTEM if setting.name == "transparent_hugepage":
                 yield plan_huge_pages(setting, choices, facts, pins)
             case Section.SYSTEM:
@@ -129,11 +135,14 @@ def _refused(setting: Setting, facts: Facts) -> str:
     return host_refuses(setting.when, facts.traits)
 
 
-def _devices(setting: Setting, choices: tuple[str, ...], facts: Facts, pins: Pins) -> Iterator[Item]:
-    found: list[Item] = []
-    if not isinstance(facts.devices, Unavailable):
-        found = list(plan_devices(setting, choices, facts.devices, facts, pins))
-        yield from found
+def in_order(profile: Profile) -> list[Setting]:
+    """The settings in the order in which they are made: a scheduler brings a number of requests of its own, so that comes after."""
+    return sorted(profile.settings, key=lambda setting: setting.attribute is Attribute.NR_REQUESTS)
+
+
+def _devices(setting: Setting, choices: tuple[str, ...], facts: Facts, pins: Pins, schedulers: Mapping[str, str]) -> Iterator[Item]:
+    found = list(plan_devices(setting, choices, facts, pins, schedulers))
+    yield from found
     if not found:
         unread = isinstance(facts.devices, Unavailable)
         yield Item(
@@ -150,7 +159,11 @@ def _devices(setting: Setting, choices: tuple[str, ...], facts: Facts, pins: Pin
 def _once(items: Iterable[Item]) -> list[Item]:
     """Of two settings for one attribute of one device the later counts, as its rule does in udev's file."""
     ordered = list(items)
-    last = {item.path: item for item in ordered if item.path and item.setting.section is Section.BLOCK}
+    last = {
+        item.path: item
+        for item in ordered
+        if item.path and item.setting.section is Section.BLOCK and item.decision is not Decision.ABSENT
+    }
     return [
         item
         if last.get(item.path, item) is item
@@ -191,7 +204,7 @@ def _kept(profile: Profile, items: list[Item], facts: Facts) -> Iterator[Kept]:
     for item in items:
         by_key.setdefault(item.setting.key, []).append(item)
     ours = _present(profile, facts)
-    for setting in profile.settings:
+    for setting in in_order(profile):
         found = by_key.get(setting.key, [])
         if setting.section not in PLACES or not found:
             continue
@@ -245,10 +258,11 @@ def _files(profile: Profile, kept: list[Kept], facts: Facts) -> Iterator[Planned
         )
 
 
-def _unread(items: tuple[Item, ...], files: tuple[PlannedFile, ...], facts: Facts) -> tuple[str, ...]:
+def _unread(items: tuple[Item, ...], files: tuple[PlannedFile, ...], facts: Facts, pins: Pins) -> tuple[str, ...]:
     """What could not be looked at, each once."""
     found = [item.reason for item in items if item.decision is Decision.UNKNOWN]
     found += [file.reason for file in files if file.decision is Decision.UNKNOWN]
     if not isinstance(facts.sysctl, Unavailable):
         found += [str(one) for one in facts.sysctl.unreadable]
+    found += [one for one in (pins.blind, pins.unsure) if one]
     return tuple(dict.fromkeys(found))

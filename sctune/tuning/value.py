@@ -21,6 +21,10 @@ _SWITCH = ("on", "off")
 _MOST_TEXT = 256
 _PAGES = (4 * KIB, 16 * KIB, 64 * KIB)
 """Page sizes of Linux: read-ahead is kept in pages."""
+_BOUNDS: dict[Attribute | None, tuple[int, int | None]] = {
+    Attribute.NR_REQUESTS: (4, 2048),  # BLKDEV_MIN_RQ, MAX_SCHED_RQ (Linux block/blk.h)
+    Attribute.MAX_SECTORS_KB: (64, None),  # a page at least (block/blk-sysfs.c)
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,8 +79,12 @@ def _attribute(attribute: Attribute | None, text: str) -> str:
         size = parse_size(text)
         if size % KIB:
             raise ValueError(f"expected whole KiB, got {text}")
-        return str(size // KIB)
-    return _matching(text, _NUMBER, "a whole number")
+        text = str(size // KIB)
+    number = int(_matching(text, _NUMBER, "a whole number"))
+    least, most = _BOUNDS.get(attribute, (0, None))
+    if number < least or (most is not None and number > most):
+        raise ValueError(f"expected {least} to {most}, got {number}" if most else f"expected {least} or more, got {number}")
+    return str(number)
 
 
 def _matching(text: str, form: re.Pattern[str], expected: str) -> str:
@@ -113,10 +121,8 @@ def resolve(value: Value, amounts: Amounts) -> tuple[tuple[str, ...], str]:
 
 
 def readings(attribute: Attribute, value: str) -> tuple[str, ...]:
-    """Further readings that count as this value, since the kernel rounds it: read-ahead to pages, requests to 4 at least."""
+    """Further readings that count as this value, since the kernel keeps read-ahead in pages."""
     if attribute is Attribute.READ_AHEAD_KB:
         size = int(value) * KIB
         return tuple(dict.fromkeys(text for page in _PAGES if (text := str(size // page * page // KIB)) != value))
-    if attribute is Attribute.NR_REQUESTS and int(value) < 4:
-        return ("4",)
     return ()
