@@ -65,6 +65,7 @@ format: $(VENV)/.sctune-test
 bench: $(VENV)/.sctune-test
 	$(VENV)/bin/python bench/startup.py
 	$(VENV)/bin/python bench/growth.py
+	$(VENV)/bin/python bench/tuning.py
 	$(VENV)/bin/python bench/doctor.py
 	$(VENV)/bin/python bench/vm.py
 

@@ -71,7 +71,8 @@ def decide(facts: Facts, profile: Profile, options: Options) -> Plan:
         conflicts += overruled(sysctl_path(profile.name), assignments(content), facts.sysctl)
     if facts.others:
         conflicts.append(f"another profile is applied: {', '.join(facts.others)}. Take it back first (sctune rollback)")
-    keepers = {one.setting.key: PLACES[one.setting.section](profile.name) for one in kept}
+    written = {file.path for file in files if file.decision in (Decision.CHANGE, Decision.ALREADY)}
+    keepers = {one.setting.key: path for one in kept if (path := PLACES[one.setting.section](profile.name)) in written}
     items = tuple(replace(item, kept_by=keepers.get(item.setting.key, "")) for item in planned)
     return Plan(
         profile=profile,
