@@ -24,8 +24,13 @@ def plan_huge_pages(setting: Setting, choices: tuple[str, ...], facts: Facts, pi
     pages = facts.huge_pages
     if isinstance(pages, Unavailable):
         return _unavailable(setting, _THP, choices[0], pages, absent="this kernel was built without huge pages")
-    by_boot = f"the kernel was started with transparent_hugepage={facts.at_boot}" if facts.at_boot is not None else ""
-    return _choice(setting, "transparent_hugepage", choices, pages, lambda value: by_boot or pins.blind or pins.huge_pages(value))
+
+    def pinned_by(value: str) -> str:
+        if facts.at_boot not in (None, value):
+            return f"the kernel was started with transparent_hugepage={facts.at_boot}"
+        return pins.blind or pins.huge_pages(value)
+
+    return _choice(setting, "transparent_hugepage", choices, pages, pinned_by)
 
 
 def plan_governors(setting: Setting, choices: tuple[str, ...], facts: Facts, pins: Pins) -> Iterator[Item]:

@@ -347,6 +347,8 @@ def test_the_kernels_command_line_has_huge_pages() -> None:
     one = item(found, "system.transparent_hugepage")
     assert (one.decision, one.reason) == (Decision.PINNED, "the kernel was started with transparent_hugepage=never")
     assert operations(found) == ()
+    same = made(Kernel(extra=kernel.extra), profile("system:\n  transparent_hugepage: {value: never}\n"))
+    assert item(same, "system.transparent_hugepage").decision is Decision.CHANGE
 
 
 def test_no_cpufreq_is_no_fault() -> None:
