@@ -1,0 +1,373 @@
+"""Applying and rolling back, with nothing going wrong but what an operator may meet."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sctune.records import replace
+from sctune.tuning.execute import Applied, Ending, apply
+from sctune.tuning.lock import locked
+from sctune.tuning.operations import FileState, Operation, RunTool, WriteFile, WriteValue
+from sctune.tuning.outcome import Outcome
+from sctune.tuning.rollback import RolledBack, choose, preview, rollback
+from sctune.tuning.transaction import Status, read_transaction
+from sctune.tuning.writer import LiveWriter, Refused
+from tests.unit.tuning_hosts import (
+    BOOT_ID,
+    RECORD,
+    REPLACEMENT,
+    REQUEST,
+    Faulty,
+    everything,
+    machine,
+    new_file,
+    node_record,
+    parts,
+    snapshot,
+    state,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SWAPPINESS = WriteValue(setting="vm.swappiness", path="/proc/sys/vm/swappiness", value="10", before="60")
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> str:
+    (tmp_path / "host").mkdir()
+    return machine(tmp_path / "host")
+
+
+def run(root: str, *operations: Operation) -> Applied:
+    writer, journal, lock = parts(root)
+    return apply(operations, writer=writer, journal=journal, request=REQUEST, lock=lock)
+
+
+def back(root: str, number: int | None = None, *, force: bool = False) -> RolledBack:
+    writer, journal, lock = parts(root)
+    return rollback(number, writer=writer, journal=journal, lock=lock, user="root", force=force)
+
+
+def read(root: str, path: str) -> str:
+    with open(root + path) as file:
+        return file.read()
+
+
+def put(root: str, path: str, text: str) -> None:
+    with open(root + path, "w") as file:
+        file.write(text)
+
+
+def test_apply_does_all_and_rollback_undoes_all(root: str) -> None:
+    before = snapshot(root)
+    applied = run(root, *everything(root))
+    assert (applied.ending, applied.exit_code, applied.number) == (Ending.APPLIED, 0, 1)
+    assert read(root, "/proc/sys/vm/dirty_bytes") == "1073741824\n"
+    assert read(root, "/proc/sys/vm/dirty_ratio") == "0\n"
+    assert read(root, "/sys/block/sda/queue/scheduler") == "none [mq-deadline]\n"
+    assert read(root, "/sys/block/sda/queue/read_ahead_kb") == "776\n"
+    assert read(root, "/run/udev-rules") == "90-sctune.rules\n"
+    assert f"{REPLACEMENT} = 7200" in read(root, RECORD)
+    assert not os.path.exists(f"{root}/etc/sysctl.d/50-old.conf")
+    now = os.stat(f"{root}/etc/iscsi.real/iscsid.conf")
+    assert os.path.islink(f"{root}/etc/iscsi")
+    assert stat.S_IMODE(now.st_mode) == 0o600
+    assert (now.st_uid, now.st_gid) == ((12, 34) if os.geteuid() == 0 else (os.geteuid(), os.getegid()))
+    done = back(root)
+    assert done.exit_code == 0
+    assert {word.outcome for _, word in done.undone} <= {Outcome.BACK, Outcome.ALREADY}
+    assert snapshot(root) == before
+
+
+def test_nothing_to_do_writes_nothing(root: str) -> None:
+    operations = everything(root)
+    run(root, *operations)
+    before = snapshot(root)
+    journal = sorted(os.listdir(f"{root}/var/lib/sctune/journal"))
+    os.unlink(f"{root}/run/sctune.lock")
+    calls = Faulty(root)
+    writer, pages, lock = parts(root, calls)
+    again = apply(operations, writer=writer, journal=pages, request=REQUEST, lock=lock)
+    assert (again.ending, again.exit_code, again.number) == (Ending.NOTHING, 0, None)
+    assert calls.names == []
+    assert snapshot(root) == before
+    assert sorted(os.listdir(f"{root}/var/lib/sctune/journal")) == journal
+    assert not os.path.exists(f"{root}/run/sctune.lock")
+
+
+def test_a_tool_that_only_tells_others_is_no_change(root: str) -> None:
+    assert run(root, RunTool(setting="udev", argv=("udevadm",), undo=(), check={})).ending is Ending.NOTHING
+
+
+def test_the_journal_is_roots_alone(root: str) -> None:
+    run(root, SWAPPINESS)
+    folder = f"{root}/var/lib/sctune/journal"
+    assert stat.S_IMODE(os.stat(folder).st_mode) == 0o700
+    assert [stat.S_IMODE(os.stat(f"{folder}/{name}").st_mode) for name in os.listdir(folder)] == [0o600]
+
+
+def test_all_intents_are_synced_before_the_first_change(root: str) -> None:
+    calls = Faulty(root)
+    writer, journal, lock = parts(root, calls)
+    apply(everything(root), writer=writer, journal=journal, request=REQUEST, lock=lock)
+    written = calls.names.index("write")
+    first = min(calls.names.index("put_value"), calls.names.index("rename"))
+    assert calls.names[written : written + 3] == ["write", "sync", "sync_folder"]
+    assert written + 2 < first
+
+
+@pytest.mark.parametrize(
+    "refused",
+    [
+        WriteValue(setting="sda/scheduler", path="/sys/block/sda/queue/scheduler", value="bfq", before="none"),
+        WriteValue(setting="sda/read_ahead_kb", path="/sys/block/sda/queue/read_ahead_kb", value="777", before="128"),
+        RunTool(setting="record", argv=("false",), undo=(), check={RECORD: "node.name = other"}),
+        RunTool(setting="record", argv=("missing",), undo=(), check={RECORD: "node.name = other"}),
+        RunTool(setting="record", argv=("iscsiadm", "none", "-v", "1"), undo=(), check={RECORD: "node.name = other"}),
+    ],
+    ids=["refused", "rounded", "exit status", "not installed", "no effect"],
+)
+def test_a_failure_in_the_middle_undoes_all(root: str, refused: Operation) -> None:
+    before = snapshot(root)
+    failed = run(root, *everything(root)[:6], refused, new_file("/etc/after", b""))
+    assert (failed.ending, failed.exit_code, failed.failed) == (Ending.UNDONE, 1, refused.setting)
+    assert "Hunter2x" not in failed.reason
+    assert snapshot(root) == before
+    assert read_transaction(parts(root)[1], 1).status is Status.FAILED
+    assert back(root).number is None
+    assert run(root, SWAPPINESS).ending is Ending.APPLIED
+
+
+def test_a_value_that_a_later_step_takes_along(root: str) -> None:
+    """A new scheduler has a queue depth of its own."""
+    depth = WriteValue(setting="sda/nr_requests", path="/sys/block/sda/queue/nr_requests", value="512", before="64")
+    scheduler = WriteValue(setting="sda/scheduler", path="/sys/block/sda/queue/scheduler", value="mq-deadline", before="none")
+    before = snapshot(root)
+    assert run(root, depth, scheduler).failed == "sda/nr_requests"
+    assert snapshot(root) == before
+    assert run(root, scheduler, depth).ending is Ending.APPLIED
+    back(root)
+    assert snapshot(root) == before
+
+
+def test_what_changed_since_the_plan_is_refused(root: str) -> None:
+    put(root, "/proc/sys/vm/swappiness", "30\n")
+    with pytest.raises(Refused, match=r"vm\.swappiness has changed since the plan was made: it is 30 and was 60"):
+        run(root, SWAPPINESS)
+    with pytest.raises(Refused, match=r"has changed since"):
+        run(root, new_file("/etc/sysctl.d/50-old.conf", b""))
+    assert not os.path.exists(f"{root}/var/lib/sctune")
+
+
+def test_two_operations_on_one_place_are_refused(root: str) -> None:
+    twice = (
+        WriteValue(setting="a", path="/sys/block/sda/queue/read_ahead_kb", value="256", before="128"),
+        WriteValue(setting="b", path="/sys/devices/pci0/block/sda/queue/read_ahead_kb", value="512", before="128"),
+    )
+    with pytest.raises(Refused, match="b and a both write"):
+        run(root, *twice)
+
+
+@pytest.mark.parametrize(
+    ("operation", "says"),
+    [
+        (replace(SWAPPINESS, path="/etc/hostname"), "no value of the kernel's"),
+        (replace(SWAPPINESS, path="/proc/sys/../../etc/sysctl.d/50-old.conf"), "no value of the kernel's"),
+        (replace(SWAPPINESS, path="/sys/out"), "no value of the kernel's"),
+        (replace(SWAPPINESS, path="proc/sys/vm/swappiness"), "no absolute path"),
+        (new_file("/sys/new", b""), "no file to replace"),
+        (new_file("/etc/masked.conf", b""), "leads to /dev/null"),
+        (new_file("/etc/round", b""), "too many levels"),
+        (new_file("/etc/sysctl.d", b""), "no regular file"),
+    ],
+)
+def test_places_that_are_neither_value_nor_file(root: str, operation: Operation, says: str) -> None:
+    os.symlink("/etc/sysctl.d/50-old.conf", f"{root}/sys/out")
+    os.symlink("/dev/null", f"{root}/etc/masked.conf")
+    os.symlink("round", f"{root}/etc/round")
+    with pytest.raises(Refused, match=says):
+        run(root, operation)
+
+
+def test_what_others_may_write_is_refused(root: str) -> None:
+    before = snapshot(root)
+    os.chmod(f"{root}/etc/sysctl.d", 0o777)
+    failed = run(root, SWAPPINESS, new_file("/etc/sysctl.d/90-sctune.conf", b"x"))
+    assert (failed.ending, failed.reason) == (Ending.UNDONE, "others may write in /etc/sysctl.d")
+    os.chmod(f"{root}/etc/sysctl.d", 0o755)
+    assert snapshot(root) == before
+    os.chmod(f"{root}/etc/sysctl.d/50-old.conf", 0o666)
+    old = state(root, "/etc/sysctl.d/50-old.conf")
+    failed = run(root, WriteFile(setting="old", path="/etc/sysctl.d/50-old.conf", before=old, after=None))
+    assert failed.reason == "anybody may write /etc/sysctl.d/50-old.conf"
+
+
+def test_others_may_write_a_folder_on_the_way(root: str) -> None:
+    os.chmod(f"{root}/etc", 0o757)
+    assert run(root, new_file("/etc/sysctl.d/90-sctune.conf", b"x")).reason == "others may write in /etc"
+
+
+def test_links_lead_to_the_file_that_is_replaced(root: str) -> None:
+    os.symlink("../sysctl.conf", f"{root}/etc/sysctl.d/99-sysctl.conf")
+    before = snapshot(root)
+    assert run(root, new_file("/etc/sysctl.d/99-sysctl.conf", b"x")).ending is Ending.APPLIED
+    assert read(root, "/etc/sysctl.conf") == "x"
+    assert os.readlink(f"{root}/etc/sysctl.d/99-sysctl.conf") == "../sysctl.conf"
+    back(root)
+    assert snapshot(root) == before
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="labels are root's to set")
+def test_the_label_is_kept(root: str) -> None:
+    file = f"{root}/etc/sysctl.d/50-old.conf"
+    label = b"system_u:object_r:system_conf_t:s0\0"
+    try:
+        os.setxattr(file, "security.selinux", label)
+        os.setxattr(file, "user.note", b"mine")
+    except OSError as error:
+        pytest.skip(f"no such attributes here: {error}")
+    old = state(root, "/etc/sysctl.d/50-old.conf")
+    assert old is not None
+    assert old.label == label[:-1].decode()
+    plain = FileState(content=b"new", mode=0o640, uid=old.uid, gid=old.gid)
+    run(root, WriteFile(setting="x", path="/etc/sysctl.d/50-old.conf", before=replace(old, label=""), after=plain))
+    assert state(root, "/etc/sysctl.d/50-old.conf") == replace(plain, label=old.label)
+    assert os.getxattr(file, "user.note") == b"mine"
+    back(root)
+    assert state(root, "/etc/sysctl.d/50-old.conf") == old
+
+
+def test_what_somebody_changed_since_is_left_and_named(root: str) -> None:
+    run(root, *everything(root))
+    put(root, "/proc/sys/vm/swappiness", "5\n")
+    put(root, "/etc/iscsi.real/iscsid.conf", "mine\n")
+    os.unlink(f"{root}/etc/udev/rules.d/90-sctune.rules")
+    put(root, RECORD, f"{REPLACEMENT} = 33\n")
+    done = back(root)
+    assert done.exit_code == 1
+    assert [(setting, word.detail) for setting, word in done.with_outcome(Outcome.LEFT)] == [
+        ("vm.swappiness", "it is 5, and we had set 10"),
+        ("iscsid.conf", "/etc/iscsi/iscsid.conf has been changed"),
+        (REPLACEMENT, f"{RECORD} says {REPLACEMENT} = 33"),
+    ]
+    assert read(root, "/proc/sys/vm/swappiness") == "5\n"
+    assert read(root, "/etc/iscsi.real/iscsid.conf") == "mine\n"
+    assert read(root, "/proc/sys/vm/dirty_ratio") == "20\n"
+    assert back(root).number is None
+    assert back(root, 1).number is None
+
+
+def test_force_takes_back_what_was_left(root: str) -> None:
+    before = snapshot(root)
+    run(root, *everything(root))
+    put(root, "/proc/sys/vm/swappiness", "5\n")
+    put(root, "/etc/iscsi.real/iscsid.conf", "mine\n")
+    assert back(root).exit_code == 1
+    assert choose(parts(root)[1], 1, force=True) is not None
+    assert back(root, 1, force=True).exit_code == 0
+    assert snapshot(root) == before
+
+
+def test_after_a_reboot(root: str) -> None:
+    """Values are as the boot made them; files are still ours."""
+    run(root, *everything(root))
+    put(root, BOOT_ID.join(("/", "")), "second-boot\n")
+    put(root, "/proc/sys/vm/swappiness", "60\n")
+    put(root, "/proc/sys/vm/dirty_bytes", "0\n")
+    put(root, "/proc/sys/vm/dirty_ratio", "20\n")
+    put(root, "/sys/block/sda/queue/scheduler", "[mq-deadline] none\n")
+    put(root, "/sys/block/sda/queue/nr_requests", "128\n")
+    os.unlink(f"{root}/sys/class/iscsi_session/session3")
+    done = back(root)
+    assert done.exit_code == 0
+    words = {setting: word.outcome for setting, word in done.undone}
+    assert words["vm.swappiness"] == words["vm.dirty_bytes"] == Outcome.ALREADY
+    assert words["sda/scheduler"] == Outcome.BACK
+    assert words["sda/nr_requests"] == Outcome.REBOOTED
+    assert words["session3/recovery_tmo"] == Outcome.GONE
+    assert read(root, "/sys/block/sda/queue/scheduler") == "mq-deadline [none]\n"
+    assert not os.path.exists(f"{root}/etc/udev")
+
+
+def test_another_device_of_that_name_is_left_alone(root: str) -> None:
+    run(root, WriteValue(setting="sda", path="/sys/block/sda/queue/read_ahead_kb", value="256", before="128"))
+    os.rename(f"{root}/sys/devices/pci0", f"{root}/sys/devices/pci1")
+    os.unlink(f"{root}/sys/block/sda")
+    os.symlink("../devices/pci1/block/sda", f"{root}/sys/block/sda")
+    done = back(root)
+    assert [word.outcome for _, word in done.undone] == [Outcome.GONE]
+    assert read(root, "/sys/block/sda/queue/read_ahead_kb") == "256\n"
+
+
+def test_preview_says_what_rollback_would_do_and_changes_nothing(root: str) -> None:
+    run(root, SWAPPINESS, node_record("7200", "120"))
+    put(root, "/proc/sys/vm/swappiness", "5\n")
+    calls = Faulty(root)
+    writer, journal, _ = parts(root, calls)
+    found = choose(journal, None)
+    assert found is not None
+    assert [(setting, word.outcome) for setting, word in preview(found, writer)] == [
+        (REPLACEMENT, Outcome.RESTORE),
+        ("vm.swappiness", Outcome.LEFT),
+    ]
+    assert calls.names == []
+
+
+def test_the_newest_is_rolled_back_first(root: str) -> None:
+    before = snapshot(root)
+    run(root, SWAPPINESS)
+    middle = snapshot(root)
+    run(root, WriteValue(setting="vm.swappiness", path="/proc/sys/vm/swappiness", value="1", before="10"))
+    assert back(root).number == 2
+    assert snapshot(root) == middle
+    assert back(root).number == 1
+    assert snapshot(root) == before
+    assert back(root).number is None
+
+
+def test_somebody_put_a_file_into_our_folder(root: str) -> None:
+    run(root, new_file("/etc/udev/rules.d/90-sctune.rules", b"x"))
+    put(root, "/etc/udev/rules.d/10-mine.rules", "mine")
+    assert back(root).exit_code == 0
+    assert os.listdir(f"{root}/etc/udev/rules.d") == ["10-mine.rules"]
+
+
+def test_one_at_a_time(root: str) -> None:
+    _, _, lock = parts(root)
+    with locked(lock):
+        with pytest.raises(Refused, match=rf"another sctune \(pid {os.getpid()}\) is changing this machine"):
+            run(root, SWAPPINESS)
+        assert read(root, "/proc/sys/vm/swappiness") == "60\n"
+    run(root, SWAPPINESS)
+    with locked(lock), pytest.raises(Refused, match="another sctune"):
+        back(root)
+
+
+def test_an_interrupt_undoes_and_goes_on(root: str) -> None:
+    class Interrupted(LiveWriter):
+        def write_value(self, path: str, value: str) -> None:
+            if (path, value) == ("/sys/block/sda/queue/read_ahead_kb", "777"):
+                raise KeyboardInterrupt
+            super().write_value(path, value)
+
+    before = snapshot(root)
+    _, journal, lock = parts(root)
+    writer = Interrupted(root=root, calls=parts(root)[0]._calls)
+    with pytest.raises(KeyboardInterrupt):
+        apply(everything(root), writer=writer, journal=journal, request=REQUEST, lock=lock)
+    assert snapshot(root) == before
+    assert read_transaction(journal, 1).status is Status.FAILED
+
+
+def test_no_permission_to_write_the_journal(root: str) -> None:
+    calls = Faulty(root, at=1, number=errno.EACCES)
+    writer, journal, lock = parts(root, calls)
+    with pytest.raises(Refused, match="nothing was changed: the journal cannot be written: permission denied"):
+        apply((SWAPPINESS,), writer=writer, journal=journal, request=REQUEST, lock=lock)
+    assert read(root, "/proc/sys/vm/swappiness") == "60\n"
