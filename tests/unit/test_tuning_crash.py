@@ -1,7 +1,8 @@
 """SIGKILL, a full disk, a dying one and a read-only one at every step of apply and of rollback: afterwards rollback restores all.
 
 A step is a call by which something is changed (tests.unit.tuning_hosts.CHANGING), journal and temporary files included; a write is
-cut in half. Dying is played in this process, where nothing after it works any more, and done for real by children that kill themselves.
+cut in half. Dying is played in this process, where nothing after it works any more, and done for real by children that kill
+themselves.
 """
 
 from __future__ import annotations

@@ -1,0 +1,209 @@
+"""What is not in force any more, and the journal as people and programs see it."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+import jsonschema
+import pytest
+
+from sctune.commands.history import run_history
+from sctune.commands.rollback import run_rollback
+from sctune.host.root import RootHost
+from sctune.report.format import Plain
+from sctune.tuning.drift import Drift, Drifts, drift
+from sctune.tuning.execute import apply
+from sctune.tuning.machine import Machine
+from sctune.tuning.operations import WriteValue
+from sctune.tuning.rollback import rollback
+from tests.unit.tuning_hosts import (
+    RECORD,
+    REPLACEMENT,
+    REQUEST,
+    Faulty,
+    Kernel,
+    Killed,
+    everything,
+    machine,
+    new_file,
+    parts,
+    snapshot,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SCHEMA: dict[str, Any] = json.loads((resources.files("sctune.report") / "history.schema.json").read_text(encoding="utf-8"))
+VALIDATOR = jsonschema.Draft202012Validator(SCHEMA, format_checker=jsonschema.Draft202012Validator.FORMAT_CHECKER)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> str:
+    (tmp_path / "host").mkdir()
+    return machine(tmp_path / "host")
+
+
+def here(root: str, calls: Kernel | None = None) -> Machine:
+    writer, journal, lock = parts(root, calls)
+    return Machine(writer=writer, journal=journal, lock=lock)
+
+
+def run(root: str, *operations: Any, calls: Kernel | None = None) -> None:
+    at = here(root, calls)
+    apply(operations, writer=at.writer, journal=at.journal, request=REQUEST, lock=at.lock)
+
+
+def put(root: str, path: str, text: str) -> None:
+    with open(root + path, "w") as file:
+        file.write(text)
+
+
+def looked(root: str) -> Drifts:
+    with_host = RootHost(root)
+    try:
+        return drift(here(root).journal, with_host)
+    finally:
+        with_host.close()
+
+
+def test_nothing_applied_nothing_drifts(root: str) -> None:
+    assert looked(root) == Drifts(examined=0, drifted=(), gone=(), unknown=())
+
+
+def test_in_force(root: str) -> None:
+    run(root, *everything(root))
+    found = looked(root)
+    assert (found.examined, found.drifted, found.gone, found.unknown) == (12, (), (), ())
+
+
+def test_each_kind_of_difference(root: str) -> None:
+    run(root, *everything(root))
+    put(root, "/proc/sys/vm/swappiness", "5\n")
+    put(root, "/etc/iscsi.real/iscsid.conf", "password = Hunter2x\n")
+    os.chmod(f"{root}/etc/tmpfiles.d/90-sctune.conf", 0o600)
+    os.unlink(f"{root}/etc/udev/rules.d/90-sctune.rules")
+    put(root, "/etc/sysctl.d/50-old.conf", "back\n")
+    put(root, RECORD, "nothing\n")
+    os.unlink(f"{root}/sys/class/iscsi_session/session3")
+    found = looked(root)
+    assert found.examined == 11
+    assert found.gone == ("session3/recovery_tmo",)
+    assert [(one.setting, one.wanted, one.now) for one in found.drifted] == [
+        ("90-sctune.conf", f"mode 0644, owner {os.geteuid()}", f"mode 0600, owner {os.geteuid()}"),
+        ("vm.swappiness", "10", "5"),
+        ("iscsid.conf", "as written", "other contents"),
+        ("90-sctune.rules", "a file", "removed"),
+        (REPLACEMENT, f"{REPLACEMENT} = 7200", "no such line"),
+        ("50-old.conf", "removed", "there again"),
+    ]
+    assert "Hunter2x" not in repr(found)
+
+
+def test_the_last_word_counts_and_what_is_rolled_back_does_not(root: str) -> None:
+    first = WriteValue(setting="vm.swappiness", path="/proc/sys/vm/swappiness", value="10", before="60")
+    run(root, first)
+    run(root, WriteValue(setting="vm.swappiness", path="/proc/sys/vm/swappiness", value="1", before="10"))
+    assert looked(root).drifted == ()
+    at = here(root)
+    rollback(None, writer=at.writer, journal=at.journal, lock=at.lock)
+    put(root, "/proc/sys/vm/swappiness", "7\n")
+    expected = Drift(
+        setting="vm.swappiness",
+        path="/proc/sys/vm/swappiness",
+        profile="storage-controller",
+        number=1,
+        wanted="10",
+        now="7",
+    )
+    assert looked(root).drifted == (expected,)
+    rollback(1, writer=at.writer, journal=at.journal, lock=at.lock, force=True)
+    assert looked(root).examined == 0
+
+
+class Terminal(io.StringIO):
+    """Standard input or error of somebody who sits there."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("said", "code"), [("y\n", 0), ("n\n", 1), ("", 1)])
+def test_rollback_asks(
+    root: str, said: str, code: int, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    before = snapshot(root)
+    run(root, *everything(root))
+    applied = snapshot(root)
+    monkeypatch.setattr("sys.stdin", Terminal(said))
+    monkeypatch.setattr("sys.stderr", Terminal())
+    capfdbinary.readouterr()
+    assert run_rollback(None, force=False, yes=False, machine=here(root)) == code
+    assert snapshot(root) == (applied if code else before)
+    shown = capfdbinary.readouterr().out.decode()
+    assert "  undo          vm.swappiness\n" in shown
+    assert ("Transaction 1 (storage-controller) is rolled back.\n" in shown) == (code == 0)
+    assert "Hunter2x" not in shown
+
+
+def test_rollback_without_a_terminal(root: str, capfd: pytest.CaptureFixture[str]) -> None:
+    run(root, new_file("/etc/new", b"x"))
+    assert run_rollback(None, force=False, yes=False, machine=here(root)) == 1
+    said = capfd.readouterr().err
+    assert "there is no terminal to ask on\n--yes rolls back without asking.\n" in said
+    assert os.path.exists(f"{root}/etc/new")
+    assert run_rollback(None, force=False, yes=True, machine=here(root)) == 0
+    assert not os.path.exists(f"{root}/etc/new")
+    assert run_rollback(None, force=False, yes=False, machine=here(root)) == 0
+    assert capfd.readouterr().out.endswith("Nothing to roll back.\n")
+    assert run_rollback(7, force=False, yes=True, machine=here(root)) == 1
+    assert "there is no transaction 7" in capfd.readouterr().err
+
+
+def test_rollback_says_what_it_left(root: str, capfd: pytest.CaptureFixture[str]) -> None:
+    run(root, *everything(root))
+    put(root, "/proc/sys/vm/swappiness", "5\n")
+    assert run_rollback(None, force=False, yes=True, machine=here(root)) == 1
+    shown = capfd.readouterr().out
+    assert "  left          vm.swappiness: it is 5, and we had set 10\n" in shown
+    assert "sctune rollback 1 --force" in shown
+
+
+def test_history(root: str, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    def told(number: int | None = None, form: Plain = Plain.TEXT) -> tuple[int, str]:
+        code = run_history(number, format=form, output="-", machine=here(root))
+        return code, capfdbinary.readouterr().out.decode()
+
+    assert told() == (0, "Nothing was ever applied here.\n")
+    run(root, *everything(root))
+    at = here(root)
+    put(root, "/proc/sys/vm/swappiness", "5\n")
+    rollback(None, writer=at.writer, journal=at.journal, lock=at.lock)
+    run(root, new_file("/etc/new", b"password = Hunter2x"))
+    with pytest.raises(Killed):
+        run(root, new_file("/etc/other", b"x"), calls=Faulty(root, at=12))
+    code, text = told()
+    assert code == 0
+    states = [line.split("  ")[-1] for line in text.splitlines()]
+    assert states == ["STATE", "rolled back", "applied", "interrupted: sctune rollback 3"]
+    code, text = told(1)
+    assert "vm.swappiness: 60 -> 10 (left: it is 5, and we had set 10)" in text
+    assert "iscsid.conf: replace /etc/iscsi/iscsid.conf (undone)" in text
+    assert "Hunter2x" not in text
+    code, text = told(form=Plain.JSON)
+    assert code == 0
+    assert "Hunter2x" not in text
+    found = json.loads(text)
+    VALIDATOR.validate(found)
+    assert [one["state"] for one in found["transactions"]] == ["rolled back", "applied", "interrupted"]
+    assert found["transactions"][0]["options"] == {"live_only": "false"}
+    put(root, "/var/lib/sctune/journal/000002.journal", "nonsense\n" * 3)
+    code, text = told()
+    assert code == 3
+    assert "000002.journal is damaged at line 1" in text
+    code, text = told(form=Plain.JSON)
+    assert [one["id"] for one in json.loads(text)["unread"]] == [2]
+    assert told(9)[0] == 1
