@@ -73,6 +73,9 @@ def run_command(
     _running.add(process)
     try:
         complete, too_much = _await_end(process, outputs, began + timeout)
+    except BaseException:
+        _end(process)  # nobody waits for it any more
+        raise
     finally:
         _running.discard(process)
     if complete:

@@ -74,7 +74,10 @@ def style_state(entry: Entry) -> str:
     """The state, with what is to be done about it."""
     if entry.status in OPEN and entry.status.value != "applied":
         return f"{entry.status}: sctune rollback {entry.number}"
-    return f"{entry.status}: {clean(entry.failed)}" if entry.failed else entry.status.value
+    if entry.failed:
+        return f"{entry.status}: {clean(entry.failed)}"
+    left = sum(change.undone == Outcome.LEFT for change in entry.changes)
+    return f"{entry.status}, {left} left" if left else entry.status.value
 
 
 def _changes(entry: Entry, style: Style) -> Iterator[str]:

@@ -13,6 +13,7 @@ from sctune.tuning.doing import do, read_back, reason
 from sctune.tuning.journal import FORMAT, Begin, Done, End, Failed, UndoBegin, UndoEnd
 from sctune.tuning.lock import locked
 from sctune.tuning.outcome import Outcome
+from sctune.tuning.signals import interrupts
 from sctune.tuning.steps import ValueStep, prepare
 from sctune.tuning.transaction import Status, open_transactions, read_transaction, uncertain_steps
 from sctune.tuning.undo import Circumstances, temporary, undo
@@ -79,7 +80,8 @@ def apply(operations: Sequence[Operation], *, writer: Writer, journal: Journal, 
     """Does what is left to do of the operations, all or nothing. Where nothing is left, nothing is written, not even a lock.
 
     Raises Refused before anything is changed: another sctune is at work, an earlier apply was interrupted, the machine is not as it
-    was when the plan was made, or the journal cannot be written. An interrupt (Ctrl-C) undoes and is raised again.
+    was when the plan was made, or the journal cannot be written. An interrupt (Ctrl-C, SIGTERM, SIGHUP) undoes and is raised
+    as KeyboardInterrupt.
     """
     wanted = tuple(operations)
     if not _prepared(wanted, writer):
@@ -91,7 +93,8 @@ def apply(operations: Sequence[Operation], *, writer: Writer, journal: Journal, 
             return Applied(ending=Ending.NOTHING)
         pages = _begin(steps, writer, journal, request)
         try:
-            return _execute(steps, writer, pages, request)
+            with interrupts():
+                return _execute(steps, writer, pages, request)
         finally:
             pages.close()
 
@@ -185,7 +188,7 @@ def _undo(
         number=pages.number,
         rebooted=False,
         force=False,
-        uncertain=uncertain_steps(steps, done, frozenset({failure.index})),
+        uncertain=uncertain_steps(steps, done=done, failed=frozenset({failure.index}), settled=done),
         undoing=frozenset(),
     )
     undone = undo(steps, writer, around, note)

@@ -268,7 +268,9 @@ def decode(data: bytes, path: str) -> tuple[tuple[Record, ...], int, str, bool]:
         told, body = line[:_DIGITS], line[_DIGITS + 1 :]
         if end < 0 or told != _checksum(last, body).encode() or line[_DIGITS : _DIGITS + 1] != b" ":
             if 0 <= end < len(data) - 1:
-                raise JournalError(f"{path} is damaged at line {len(records) + 1}", "Nothing was changed; undo it by hand.")
+                raise JournalError(
+                    f"{path} is damaged at line {len(records) + 1}", "Undo by hand what it names, then move it away."
+                )
             return tuple(records), size, last, True
         records.append(_record(body, path, first=not records))
         last = told.decode()

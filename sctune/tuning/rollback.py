@@ -48,7 +48,7 @@ def choose(journal: Journal, number: int | None, *, force: bool = False) -> Tran
     """The transaction to roll back: that of the number, else the newest that is not rolled back. None where nothing is to be
     undone; with `force` one that left something is to be. Raises JournalError for one that is not there or cannot be read."""
     if number is None:
-        return next(iter(open_transactions(journal)), None)
+        return next(open_transactions(journal), None)
     found = read_transaction(journal, number)
     left = any(one.outcome == Outcome.LEFT for one in found.undone)
     return found if found.status in OPEN or (force and left and found.status is not Status.NEVER) else None

@@ -12,7 +12,7 @@ from sctune.tuning.outcome import Outcome
 from sctune.tuning.steps import ValueStep
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from sctune.tuning.journal import Journal, Record
     from sctune.tuning.steps import Step
@@ -57,19 +57,22 @@ class Transaction:
         if self.status is Status.APPLIED:
             return frozenset()
         told = {one.index for one in self.undone if one.outcome == Outcome.LEFT}
-        after = frozenset(self.done) if self.status is Status.INTERRUPTED else frozenset()
-        return uncertain_steps(self.steps, after, frozenset(one.index for one in self.failed)) - told
+        failed = frozenset(one.index for one in self.failed)
+        settled = self.done if self.status is Status.INTERRUPTED else frozenset()
+        return uncertain_steps(self.steps, done=self.done, failed=failed, settled=settled) - told
 
     def word_on(self, index: int) -> Undone | None:
         """The latest word on undoing a step."""
         return next((one for one in self.undone if one.index == index), None)
 
 
-def uncertain_steps(steps: tuple[Step, ...], settled: frozenset[int], failed: frozenset[int]) -> frozenset[int]:
+def uncertain_steps(
+    steps: tuple[Step, ...], *, done: frozenset[int], failed: frozenset[int], settled: frozenset[int]
+) -> frozenset[int]:
     """Steps of a broken-off run that may have left anything: that which was being done or failed, and values of a device (/sys)
-    beside another of it, since a value may take others along: a new scheduler has its own queue depth. Not those that are settled.
+    beside another of it, unless they are `settled`, since a value may take others along: a new scheduler has its own queue depth.
     """
-    first = next((index for index in range(len(steps)) if index not in settled), None)
+    first = next((index for index in range(len(steps)) if index not in done), None)
     folders: dict[str, list[int]] = {}
     for index, step in enumerate(steps):
         if isinstance(step, ValueStep) and step.path.startswith("/sys/"):
@@ -137,8 +140,10 @@ def read_transaction(journal: Journal, number: int) -> Transaction:
     return transaction(number, journal.read(number))
 
 
-def open_transactions(journal: Journal) -> tuple[Transaction, ...]:
-    """Those that can be rolled back, the newest first. Raises JournalError for any that cannot be read: what it holds may be in
+def open_transactions(journal: Journal) -> Iterator[Transaction]:
+    """Those that can be rolled back, the newest first. Raises JournalError at one that cannot be read: what it holds may be in
     force."""
-    found = (read_transaction(journal, number) for number in reversed(journal.numbers()))
-    return tuple(one for one in found if one.status in OPEN)
+    for number in reversed(journal.numbers()):
+        found = read_transaction(journal, number)
+        if found.status in OPEN:
+            yield found

@@ -4,6 +4,7 @@ and done once more."""
 from __future__ import annotations
 
 import errno
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from sctune.records import dataclass
@@ -11,6 +12,7 @@ from sctune.tuning.doing import StepFailed, followers, reason, run
 from sctune.tuning.journal import Undoing, Undone
 from sctune.tuning.outcome import Outcome
 from sctune.tuning.steps import FileStep, ToolStep, ValueStep, file_state, line_of_key, reading, same
+from sctune.tuning.writer import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,11 +57,14 @@ def temporary(number: int, index: int) -> str:
 
 
 def judge(index: int, step: Step, writer: Writer, around: Circumstances) -> tuple[Outcome, str]:
-    """What is to be done about a step, and why. Changes nothing. Raises OSError and Refused where it cannot be looked at."""
+    """What is to be done about a step, and why. Changes nothing. Raises OSError where it cannot be looked at."""
     if isinstance(step, ValueStep):
         return _judge_value(index, step, writer, around)
     if isinstance(step, FileStep):
-        now = writer.read_file(step.path)
+        try:
+            now = writer.read_file(step.path)
+        except Refused as error:  # masked, or a folder now
+            return Outcome.LEFT, error.message
         if same(now, step.before):
             return Outcome.ALREADY, ""
         if around.force or same(now, step.after):
@@ -75,6 +80,8 @@ def _judge_value(index: int, step: ValueStep, writer: Writer, around: Circumstan
         if error.errno in _GONE:
             return Outcome.GONE, f"{step.path} is not there any more"
         raise
+    except Refused as error:
+        return Outcome.GONE, error.message
     if writer.place(step.path) != step.place:
         return Outcome.GONE, f"{step.path} is another device now"
     begun = index in around.undoing and len(step.restore) > 1
@@ -125,7 +132,8 @@ def undo(steps: tuple[Step, ...], writer: Writer, around: Circumstances, note: C
 def _undo_one(index: int, step: Step, writer: Writer, around: Circumstances, note: Callable[[Record], None]) -> Undone:
     try:
         if isinstance(step, FileStep):
-            writer.remove_temporary(step.path, temporary(around.number, index))
+            with suppress(Refused):  # its path leads elsewhere now
+                writer.remove_temporary(step.path, temporary(around.number, index))
         verdict, why = judge(index, step, writer, around)
         if verdict is Outcome.RESTORE:
             if _changes(step) > 1:

@@ -76,7 +76,7 @@ class Bench:
         assert not [n for n in journal.numbers() if read_transaction(journal, n).status in OPEN]
         again = Faulty(root)
         self.do(again, "rollback")
-        assert again.names == []
+        assert again.count == 0
 
 
 @pytest.fixture(scope="module")
@@ -158,7 +158,7 @@ def test_one_error_at_every_step_of_apply(bench: Bench, number: int) -> None:
         except Refused as error:
             assert "nothing was changed" in error.message
         else:
-            assert applied.ending is Ending.UNDONE, calls.names[at - 1]  # type: ignore[attr-defined]
+            assert applied.ending is Ending.UNDONE, at  # type: ignore[attr-defined]
             assert applied.exit_code == 1  # type: ignore[attr-defined]
             assert applied.failed and applied.reason  # type: ignore[attr-defined]
         assert snapshot(root) == bench.before

@@ -188,7 +188,7 @@ def test_history(root: str, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     code, text = told()
     assert code == 0
     states = [line.split("  ")[-1] for line in text.splitlines()]
-    assert states == ["STATE", "rolled back", "applied", "interrupted: sctune rollback 3"]
+    assert states == ["STATE", "rolled back, 1 left", "applied", "interrupted: sctune rollback 3"]
     code, text = told(1)
     assert "vm.swappiness: 60 -> 10 (left: it is 5, and we had set 10)" in text
     assert "iscsid.conf: replace /etc/iscsi/iscsid.conf (undone)" in text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import stat
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,8 @@ from tests.unit.tuning_hosts import (
     REPLACEMENT,
     REQUEST,
     Faulty,
+    Kernel,
+    Killed,
     everything,
     machine,
     new_file,
@@ -95,7 +98,7 @@ def test_nothing_to_do_writes_nothing(root: str) -> None:
     writer, pages, lock = parts(root, calls)
     again = apply(operations, writer=writer, journal=pages, request=REQUEST, lock=lock)
     assert (again.ending, again.exit_code, again.number) == (Ending.NOTHING, 0, None)
-    assert calls.names == []
+    assert calls.count == 0
     assert snapshot(root) == before
     assert sorted(os.listdir(f"{root}/var/lib/sctune/journal")) == journal
     assert not os.path.exists(f"{root}/run/sctune.lock")
@@ -112,8 +115,36 @@ def test_the_journal_is_roots_alone(root: str) -> None:
     assert [stat.S_IMODE(os.stat(f"{folder}/{name}").st_mode) for name in os.listdir(folder)] == [0o600]
 
 
+class Named(Kernel):
+    """Keeps the names of some calls in their order."""
+
+    def __init__(self, root: str) -> None:
+        super().__init__(root)
+        self.names: list[str] = []
+
+    def write(self, descriptor: int, data: bytes) -> None:
+        self.names.append("write")
+        super().write(descriptor, data)
+
+    def sync(self, descriptor: int) -> None:
+        self.names.append("sync")
+        super().sync(descriptor)
+
+    def sync_folder(self, path: str) -> None:
+        self.names.append("sync_folder")
+        super().sync_folder(path)
+
+    def rename(self, source: str, target: str) -> None:
+        self.names.append("rename")
+        super().rename(source, target)
+
+    def put_value(self, path: str, data: bytes) -> None:
+        self.names.append("put_value")
+        super().put_value(path, data)
+
+
 def test_all_intents_are_synced_before_the_first_change(root: str) -> None:
-    calls = Faulty(root)
+    calls = Named(root)
     writer, journal, lock = parts(root, calls)
     apply(everything(root), writer=writer, journal=journal, request=REQUEST, lock=lock)
     written = calls.names.index("write")
@@ -316,7 +347,7 @@ def test_preview_says_what_rollback_would_do_and_changes_nothing(root: str) -> N
         (REPLACEMENT, Outcome.RESTORE),
         ("vm.swappiness", Outcome.LEFT),
     ]
-    assert calls.names == []
+    assert calls.count == 0
 
 
 def test_the_newest_is_rolled_back_first(root: str) -> None:
@@ -349,20 +380,43 @@ def test_one_at_a_time(root: str) -> None:
         back(root)
 
 
-def test_an_interrupt_undoes_and_goes_on(root: str) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_interrupt_undoes_and_goes_on(root: str, number: signal.Signals) -> None:
+    """However often it comes."""
+
     class Interrupted(LiveWriter):
         def write_value(self, path: str, value: str) -> None:
-            if (path, value) == ("/sys/block/sda/queue/read_ahead_kb", "777"):
-                raise KeyboardInterrupt
+            if (path, value) in (("/sys/block/sda/queue/read_ahead_kb", "777"), ("/proc/sys/vm/swappiness", "60")):
+                os.kill(os.getpid(), number)
             super().write_value(path, value)
 
     before = snapshot(root)
+    handlers = [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
     _, journal, lock = parts(root)
-    writer = Interrupted(root=root, calls=parts(root)[0]._calls)
+    writer = Interrupted(root=root, calls=Kernel(root))
     with pytest.raises(KeyboardInterrupt):
         apply(everything(root), writer=writer, journal=journal, request=REQUEST, lock=lock)
     assert snapshot(root) == before
     assert read_transaction(journal, 1).status is Status.FAILED
+    assert [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)] == handlers
+
+
+def test_a_file_that_was_masked_since_is_left(root: str) -> None:
+    run(root, new_file("/etc/sysctl.d/90-sctune.conf", b"x"))
+    os.unlink(f"{root}/etc/sysctl.d/90-sctune.conf")
+    os.symlink("/dev/null", f"{root}/etc/sysctl.d/90-sctune.conf")
+    done = back(root)
+    assert [(word.outcome, "leads to /dev/null" in word.detail) for _, word in done.undone] == [(Outcome.LEFT, True)]
+
+
+def test_what_was_changed_between_two_rollbacks_is_left(root: str) -> None:
+    """One broken off does not make somebody's later change ours."""
+    run(root, *everything(root)[2:5])
+    with pytest.raises(Killed):
+        writer, journal, lock = parts(root, Faulty(root, at=3))
+        rollback(None, writer=writer, journal=journal, lock=lock)
+    put(root, "/proc/sys/vm/swappiness", "5\n")
+    assert [setting for setting, _ in back(root).with_outcome(Outcome.LEFT)] == ["vm.swappiness"]
 
 
 def test_no_permission_to_write_the_journal(root: str) -> None:

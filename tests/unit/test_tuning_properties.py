@@ -121,7 +121,7 @@ def test_apply_twice_and_back(
     wanted = snapshot(root)
     counting = Faulty(root)
     assert run(here(root, counting), planned) is Ending.NOTHING
-    assert counting.names == []
+    assert counting.count == 0
     assert snapshot(root) == wanted
     assert back(here(root, Calls())) == 0
     assert snapshot(root) == before

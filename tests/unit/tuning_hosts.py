@@ -118,19 +118,17 @@ class Killed(BaseException):
     """What SIGKILL is to a process: nothing of it goes on."""
 
 
-class Faulty(Kernel):
-    """A machine on which something happens at the `at`-th changing call (counted from 1): the process dies (`number` None: raised
-    here, with `really` by SIGKILL), or that call fails with errno `number`, with `lasting` every one of files after it too."""
+class Faults(Calls):
+    """To be put before a machine's calls: something happens at the `at`-th changing call (counted from 1). The process dies
+    (`number` None: raised here, with `really` by SIGKILL), or that call fails with errno `number`, with `lasting` every one on
+    files after it too."""
 
-    def __init__(self, root: str, *, at: int = 0, number: int | None = None, lasting: bool = False, really: bool = False) -> None:
-        super().__init__(root)
-        self.at = at
-        self.number = number
-        self.lasting = lasting
-        self.really = really
-        self.count = 0
-        self.dead = False
-        self.names: list[str] = []
+    at = 0
+    number: int | None = None
+    lasting = False
+    really = False
+    count = 0
+    dead = False
 
     def get_value(self, path: str) -> bytes:
         if self.dead:
@@ -139,31 +137,39 @@ class Faulty(Kernel):
 
 
 def _faulty(name: str) -> Callable[..., Any]:
-    def call(self: Faulty, *arguments: Any) -> Any:
+    def call(self: Faults, *arguments: Any) -> Any:
         if self.dead:
             raise Killed
         self.count += 1
-        self.names.append(name)
         if self.count == self.at or (self.lasting and self.count > self.at and name not in ("put_value", "run", "truncate")):
+            if name == "write":  # a part of it gets there
+                Calls.write(self, arguments[0], arguments[1][: len(arguments[1]) // 2])
             if self.number is not None:
-                if name == "write":  # a part of it gets there
-                    Calls.write(self, arguments[0], arguments[1][: len(arguments[1]) // 2])
                 if name == "run":
                     return Completed(argv=tuple(arguments[0]), status=6, stdout="", stderr="cannot\n", seconds=0.0)
                 raise OSError(self.number, os.strerror(self.number))
-            if name == "write":
-                Calls.write(self, arguments[0], arguments[1][: len(arguments[1]) // 2])
             if self.really:
                 os.kill(os.getpid(), signal.SIGKILL)
             self.dead = True
             raise Killed
-        return getattr(Kernel, name)(self, *arguments)
+        return getattr(super(Faults, self), name)(*arguments)
 
     return call
 
 
 for _name in CHANGING:
-    setattr(Faulty, _name, _faulty(_name))
+    setattr(Faults, _name, _faulty(_name))
+
+
+class Faulty(Faults, Kernel):
+    """The machine in a folder, with a fault."""
+
+    def __init__(self, root: str, *, at: int = 0, number: int | None = None, lasting: bool = False, really: bool = False) -> None:
+        super().__init__(root)
+        self.at = at
+        self.number = number
+        self.lasting = lasting
+        self.really = really
 
 
 def machine(root: Path) -> str:
