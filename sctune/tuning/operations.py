@@ -29,8 +29,8 @@ class FileState:
 class WriteValue:
     """One value of the kernel's: a file of /proc/sys or /sys that takes it in one write.
 
-    `accepts` are further readings that count as `value` (the kernel rounds: read_ahead_kb 777 reads 776). `restore` is what has to be
-    written to get `before` back: None where writing `before` does it; else (path, value) in order, since vm.dirty_bytes cannot be
+    `accepts` are further readings that count as `value` (the kernel rounds: read_ahead_kb 777 reads 776). `restore` is what has to
+    be written to get `before` back: None where writing `before` does it; else (path, value) in order, since vm.dirty_bytes cannot be
     set to 0 and is given back by writing the ratio.
     """
 
@@ -44,8 +44,8 @@ class WriteValue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WriteFile:
-    """One file, replaced as a whole beside its place and renamed over it. `before` is None where there was none; `after` None where it
-    is to go."""
+    """One file, replaced as a whole beside its place and renamed over it. `before` is None where there was none; `after` None where
+    it is to go."""
 
     setting: str
     path: str

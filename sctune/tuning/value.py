@@ -126,3 +126,8 @@ def readings(attribute: Attribute, value: str) -> tuple[str, ...]:
         size = int(value) * KIB
         return tuple(dict.fromkeys(text for page in _PAGES if (text := str(size // page * page // KIB)) != value))
     return ()
+
+
+def signed_number(text: str) -> int | None:
+    """A plain decimal number, or None."""
+    return int(text) if _SIGNED.match(text) else None

@@ -8,9 +8,9 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from functools import partial
 from typing import TYPE_CHECKING
 
-from sctune.tuning.calls import Calls
 from sctune.tuning.execute import Request, apply
 from sctune.tuning.machine import machine
 from sctune.tuning.operations import FileState, Operation, RunTool, WriteFile, WriteValue
@@ -21,6 +21,8 @@ from tests.unit.tuning_hosts import Faults
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from sctune.tuning.calls import Calls
 
 TARGET = "iqn.2012-01.com.example:v1"
 PORTAL = "127.0.0.1:3260"
@@ -139,7 +141,7 @@ def every() -> None:
     """Dies at each step of apply, then at each step of a rollback, and compares after the rollback that follows."""
     before = state()
     applied = 1
-    while killed(lambda: do(Dying(applied))):
+    while killed(partial(do, Dying(applied))):
         assert back() == 0
         assert state() == before, f"apply, step {applied}:\n{before}\n---\n{state()}"
         applied += 1
@@ -149,7 +151,7 @@ def every() -> None:
     undone = 1
     while True:
         do()
-        if not killed(lambda: back(Dying(undone))):
+        if not killed(partial(back, Dying(undone))):
             break
         assert back() == 0
         assert state() == before, f"rollback, step {undone}:\n{before}\n---\n{state()}"
