@@ -17,7 +17,7 @@ def history(
     format: Annotated[Plain, typer.Option("--format", help="For people or programs.")] = Plain.TEXT,
     output: OutputFile = None,
 ) -> Body:
-    """List what was applied to this machine, and what became of it.
+    """List what was applied here, and what became of it.
 
     Exit code: 0 done; 1 there is none of that id, or the journal cannot be looked at; 2 wrong usage; 3 a part of it cannot be read.
     """
@@ -35,7 +35,7 @@ def rollback(
     force: Annotated[bool, typer.Option("--force", help="Take back what somebody has changed since, too.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> Body:
-    """Undo what was applied: each value and file as it was before.
+    """Undo what was applied to this machine.
 
     In any later session, after a reboot or a crash. What somebody has changed since is left and named.
 

@@ -29,9 +29,9 @@ class FileState:
 class WriteValue:
     """One value of the kernel's: a file of /proc/sys or /sys that takes it in one write.
 
-    `accepts` are further readings that count as `value` (the kernel rounds: read_ahead_kb 777 reads 776). `restore` is what has to
-    be written to get `before` back: None where writing `before` does it; else (path, value) in order, since vm.dirty_bytes cannot be
-    set to 0 and is given back by writing the ratio.
+    `accepts` are further readings that count as `value` (the kernel rounds: read_ahead_kb 777 reads 776). `restore` is what has
+    to be written to get `before` back: None where writing `before` does it; else (path, value) in order, since vm.dirty_bytes
+    cannot be set to 0 and is given back by writing the ratio.
     """
 
     setting: str  # as a person calls it: vm.dirty_bytes, sda/scheduler, session3/recovery_tmo

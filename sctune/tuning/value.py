@@ -35,6 +35,9 @@ class Amounts:
     flush_speed: float | None
 
 
+_SIGNED = re.compile(r"-?(?:0|[1-9][0-9]{0,18})\Z")
+
+
 def normal(section: Section, attribute: Attribute | None, name: str, text: str) -> str:
     """A value as the kernel (or the tool) takes it. Raises ValueError, with what was expected, for one it cannot be."""
     text = " ".join(text.split())
