@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from .crowd import script
 from .faults.initiators import _multipathd
 from .faults.sessions import INTERVAL, REPLACEMENT, TIMEOUT
@@ -33,6 +35,8 @@ LIVE = (
     "grep . /sys/class/iscsi_connection/connection*/*_tmo"
 )
 FOLDER = "$(dirname $(grep -lx {iqn} /sys/class/iscsi_session/*/targetname))"
+
+pytestmark = pytest.mark.thorough
 
 
 def drive(machine: Machine, what: str, profile: str, options: str = "") -> dict[str, Any]:
