@@ -30,6 +30,8 @@ LONGEST = 500
 SLACK = 3700.0
 """A log goes back by an hour where summer time ends, so the search goes on a little past what is wanted."""
 _MOST_CARRIED = 4 * PIECE
+_CLOCK_UNSET = 1104537600.0
+"""2005, before any such log was written: a host without a clock of its own starts in 1970, until it is told the time."""
 
 
 class LogScan:
@@ -96,8 +98,8 @@ class LogScan:
 
     def piece(self, data: bytes, *, forward: bool = False) -> None:
         """Whole lines; the first of them has a time, or none of those before it has."""
-        first = STAMP.search(data)
-        at = seconds_of(first, self._zone) if first is not None else None
+        times = (self._time(found) for found in STAMP.finditer(data))
+        at = next((when for when in times if when is not None), None)
         if at is not None:
             self._oldest = at if self._oldest is None else min(at, self._oldest)
             self._reached = not forward and at < self._since - SLACK
@@ -109,7 +111,7 @@ class LogScan:
                 continue
             own = STAMP.match(line)
             if own is not None:
-                when = seconds_of(own, self._zone)
+                when = self._time(own)
             else:
                 stamps = stamps or self._stamps(data)
                 place = bisect_right(stamps[0], start) - 1
@@ -161,14 +163,22 @@ class LogScan:
             position = data.find(word)
             while position >= 0:
                 start = data.rfind(b"\n", 0, position) + 1
+                start = max(start, data.rfind(b"\0", start, position) + 1)
                 end = data.find(b"\n", position)
                 end = len(data) if end < 0 else end
+                nul = data.find(b"\0", position, end)
+                end = end if nul < 0 else nul
                 places[start] = end
                 position = data.find(word, end + 1)
         return places
 
+    def _time(self, found: re.Match[bytes]) -> float | None:
+        """None also for a time at which the host's clock was not set: when that was nobody knows."""
+        when = seconds_of(found, self._zone)
+        return when if when is None or when >= _CLOCK_UNSET else None
+
     def _stamps(self, data: bytes) -> tuple[list[int], list[float | None]]:
-        found = [(one.start(), seconds_of(one, self._zone)) for one in STAMP.finditer(data)]
+        found = [(one.start(), self._time(one)) for one in STAMP.finditer(data)]
         return [place for place, _ in found], [when for _, when in found]
 
 

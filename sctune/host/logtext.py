@@ -22,13 +22,12 @@ if TYPE_CHECKING:
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _CLOCK = rb"([0-9]{2}):([0-9]{2}):([0-9]{2})"
 STAMP = re.compile(
-    rb"^(?:"
+    rb"(?<![^\n\x00])(?:"
     rb"(?:  (ERR-[0-9]{4,6}) )?([0-9]{4})-([0-9]{2})-([0-9]{2})[ T]" + _CLOCK + rb"Z?"
     rb"|\[?(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) (" + "|".join(_MONTHS).encode() + rb") {1,2}([0-9]{1,2}) " + _CLOCK + rb" ([0-9]{4})\]?"
-    rb")",
-    re.MULTILINE,
+    rb")"
 )
-"""The time at the beginning of a line."""
+"""The time at the beginning of a line. After a crash a run of NULs may stand where the line before it was not written."""
 
 _BAR = re.compile(r" *[A-Z]{4,9} [^|]{0,300}\| ?")
 _BRACKETS = re.compile(r" *[A-Z]{4,5} \[[^\]]{0,300}\](?: \[[^\]]{0,500}\])? ")

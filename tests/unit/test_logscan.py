@@ -337,3 +337,19 @@ def test_the_day_without_its_blank() -> None:
     found = STAMP.match(f"{named(1433146272.0)} x".encode())
     assert found is not None
     assert seconds_of(found, UTC) == 1433146272.0
+
+
+def test_lines_of_a_clock_that_was_not_set_do_not_end_the_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A boot before the time was known, right at the beginning of a piece."""
+    unset = info(20.0, "boot")
+    text = info(NOW - 600, TEXT) + unset * 20 + info(NOW - 60, "x" * 300)
+    monkeypatch.setattr(logscan, "PIECE", len(text) - len(info(NOW - 600, TEXT)) - 2 * len(unset) + 3)
+    found = scanned(text)
+    assert [(one.text, one.last) for one in found.lines] == [(TEXT, NOW - 600)]
+    assert found.begins == NOW - 600
+
+
+@pytest.mark.parametrize("torn", ["", "2027-01-15 07:5"])
+def test_zeros_that_a_crash_left_do_not_hide_a_time(torn: str) -> None:
+    text = info(NOW - 600, "x") + torn + "\0" * 5000 + info(NOW - 60, TEXT)
+    assert [(one.text, one.last, one.continued) for one in scanned(text).lines] == [(TEXT, NOW - 60, False)]
