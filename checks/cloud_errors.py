@@ -6,7 +6,7 @@ from shlex import quote
 from typing import TYPE_CHECKING
 
 from sctune.check import Check, Look, Result
-from sctune.cloud_service import last_of, logs_begin, of_kind, own_copies, times_logged, unread_logs
+from sctune.cloud_service import find_in_logs, last_of, logs_begin, of_kind, own_copies, times_logged, unread_logs
 from sctune.findings import Code, Finding, Risk, Severity, Subject, SubjectKind, evidence
 from sctune.host.masking import MASK
 from sctune.model.cloud_log import LogClass
@@ -142,7 +142,7 @@ def _finding(component: str, kind: LogClass, events: Sequence[LogEvent], log: Cl
     count = times_logged(own)
     texts = tuple(dict.fromkeys(event.text for event in own if not event.continued)) or tuple(event.text for event in own)
     about = f"; {', '.join(names[:_SHOWN])}" + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "") if names else ""
-    files = " ".join(dict.fromkeys(event.file for event in own))
+    files = dict.fromkeys(event.file for event in own)
     phrase = quote((texts[0].rpartition(MASK)[2].strip() or texts[0])[:_PHRASE])
     return LOGGED.found(
         Subject(kind=SubjectKind.PROCESS, id=f"{component}/{kind.value}"),
@@ -158,7 +158,7 @@ def _finding(component: str, kind: LogClass, events: Sequence[LogEvent], log: Cl
             source=", ".join(dict.fromkeys(event.file for event in own)),
         ),
         remedy=_HINTS.get(kind),
-        commands=(f"grep -nF -e {phrase} {files}",),
+        commands=(find_in_logs(phrase, files),),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sctune.check import Check, Look, Result, Unexamined
+from sctune.cloud_service import service_started
 from sctune.findings import Code, Finding, Risk, Severity, Subject, SubjectKind, evidence
 from sctune.model.units import moment_words
 from sctune.unavailable import need
@@ -18,6 +19,7 @@ _RESTARTS_TGTD = (
     "not answer (TGT_UNRESPONSIVE, a device that hangs). If it must be restarted, restart eucalyptus-cloud directly after it: only "
     "when that starts it exports volumes again."
 )
+_OF_THE_SERVICE = ("cloud", "sc")
 _REMEDIES = {
     "1003": "Make room on the file system that the fault names: logs, and what STORE_NEARLY_FULL and SPOOL_LEFTOVER say.",
     "1004": "Give the JVM more memory (-Xmx in CLOUD_OPTS of eucalyptus.conf) and restart the service when its time comes.",
@@ -58,21 +60,26 @@ def _run(look: Look) -> Result:
         found.setdefault((fault.component, fault.number), []).append(fault)
     return Result(
         examined=len(logged.files),
-        findings=tuple(_finding(faults, logged) for faults in found.values()),
+        findings=tuple(_finding(faults, logged, service_started(look.inventory)) for faults in found.values()),
         unexamined=tuple(Unexamined.of(one) for one in logged.unread),
     )
 
 
-def _finding(faults: list[CloudFault], logged: CloudFaults) -> Finding:
+def _finding(faults: list[CloudFault], logged: CloudFaults, started: float | None) -> Finding:
+    """`started`: when eucalyptus-cloud was, which logs what is cloud's and sc's; of nc nothing is known."""
     newest = max(faults, key=lambda fault: fault.last)
     count = sum(fault.count for fault in faults)
+    before = newest.component in _OF_THE_SERVICE and started is not None and newest.last < started
+    when = f"{'last ' if count > 1 else ''}at {moment_words(newest.last)}"
+    when += ", before eucalyptus-cloud was last started" if before else ""
     return LOGGED.found(
         Subject(kind=SubjectKind.PROCESS, id=f"{newest.component}/ERR-{newest.number}"),
-        f"ERR-{newest.number} {newest.message}" + (f" ({count} times)" if count > 1 else ""),
+        f"ERR-{newest.number} {newest.message}" + (f" ({count} times, {when})" if count > 1 else f" ({when})"),
         evidence(
             count=count,
             first=moment_words(min(fault.first for fault in faults)),
             last=moment_words(newest.last),
+            service_started=None if started is None or newest.component not in _OF_THE_SERVICE else moment_words(started),
             local_time=logged.zone,
             source=newest.file,
         ),
@@ -85,7 +92,7 @@ CHECKS = (
         name="cloud-faults",
         title="Faults that the cloud's components logged",
         codes=(LOGGED,),
-        needs=("cloud_faults",),
+        needs=("cloud_faults", "processes"),
         run=_run,
     ),
 )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sctune.backends.base import FileRole
 from sctune.check import Check, Look, Result, Unexamined
 from sctune.cloud_files import backends_of, cloud_files, in_the_making, written_by_copy
-from sctune.cloud_service import last_of, of_kind, release_of, service_started, times_logged, unread_logs
+from sctune.cloud_service import find_in_logs, last_of, of_kind, release_of, service_started, times_logged, unread_logs
 from sctune.findings import Code, Finding, Risk, Severity, Subject, SubjectKind, evidence
 from sctune.model.cloud_log import LogClass
 from sctune.model.units import duration_words, moment_words
@@ -116,7 +116,7 @@ def _failed(log: CloudLog) -> list[Finding]:
                     local_time=log.zone,
                     source=", ".join(dict.fromkeys(event.file for event in events)),
                 ),
-                commands=(f"grep -n {snapshot} {told[0].file}",),
+                commands=(find_in_logs(snapshot, (told[0].file,)),),
             )
         )
     return found
@@ -211,7 +211,7 @@ def _judge(one: CloudFile, view: _View, inventory: Inventory) -> Finding | None:
             local_time=log.zone,
             source=", ".join(reach.file for reach in log.reach),
         ),
-        commands=(f"grep -n {name} {log.reach[0].file}",),
+        commands=(find_in_logs(name, (log.reach[0].file,)),),
     )
 
 

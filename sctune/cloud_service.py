@@ -93,7 +93,7 @@ def unread_logs(log: CloudLog | Unavailable) -> tuple[Unexamined, ...]:
         *(
             Unexamined(
                 what=one.file,
-                reason=Reason.NOT_COLLECTED,
+                reason=Reason.MALFORMED if one.begins is None else Reason.ABSENT,
                 detail=f"it reaches back to {moment_words(one.begins)} only" if one.begins is not None else "no line has a time",
             )
             for one in short
@@ -105,3 +105,9 @@ def logs_begin(log: CloudLog) -> dict[str, str]:
     """Evidence: from when on the logs are known, where that is not as far back as was wanted."""
     begins = log.begins
     return {"logs_begin": moment_words(begins)} if begins is not None and begins > log.since else {}
+
+
+def find_in_logs(phrase: str, files: Iterable[str]) -> str:
+    """The command that shows the lines with a phrase (quoted for a shell), oldest file first: in those that a log was rolled into
+    as well, compressed or not, as many as there are."""
+    return f"zgrep -hF -e {phrase} $(ls -rt {' '.join(f'{file}*' for file in files)})"

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import gzip
+import os
+import subprocess
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from sctune.checks import cloud_copies, cloud_errors, cloud_faults, snapshot_uploads, spool, volume_stuck
+from sctune.cloud_service import find_in_logs
 from sctune.config.model import Config, Thresholds
 from sctune.host.base import FileEntry, FileKind, FileStat, Process
 from sctune.unavailable import CannotLook, Reason, Unavailable
@@ -18,6 +22,8 @@ from tests.unit.serving_hosts import STORE
 from tests.unit.storage_hosts import store, store_file
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from sctune.check import Check, Result
     from sctune.model.process import Copy, Processes
     from tests.fakes import FakeHost
@@ -104,6 +110,14 @@ def test_each_fault_is_a_finding() -> None:
     assert (dict(tgt.evidence)["count"], result.examined) == (2, 3)
     assert "restart eucalyptus-cloud directly after it" in tgt.remedy.text
     assert "drops every export" in tgt.remedy.text
+
+
+def test_a_fault_says_when_it_was_and_whether_the_service_was_started_since() -> None:
+    host = cloud_host(sc_fault=fault(NOW - 600, "2000", "tgtadm is unresponsive"))
+    assert look(FAULTS, host).findings[0].summary == "ERR-2000 tgtadm is unresponsive (at 2027-01-15T07:50:00Z)"
+    restarted = running(service=process("eucalyptus-cloud", 500, age=60.0))
+    told = look(FAULTS, host, processes=restarted).findings[0].summary
+    assert told.endswith("(at 2027-01-15T07:50:00Z, before eucalyptus-cloud was last started)")
 
 
 def test_old_faults_and_no_faults() -> None:
@@ -196,10 +210,24 @@ def test_a_sound_log_says_nothing_and_a_missing_one_is_none() -> None:
 def test_logs_that_do_not_reach_back_are_told() -> None:
     rolled = {f"output_{place}": info(NOW - 60.0 * place, "x") for place in range(1, 12)}
     result = look(ERRORS, cloud_host(output=info(NOW - 1, LOOPS.format(V)), **rolled))
-    assert [(one.what, one.detail) for one in result.unexamined] == [
-        (f"{LOGS}/cloud-output.log", "it reaches back to 2027-01-15T07:49:00Z only")
+    assert [(one.what, one.reason, one.detail) for one in result.unexamined] == [
+        (f"{LOGS}/cloud-output.log", Reason.ABSENT, "it reaches back to 2027-01-15T07:49:00Z only")
     ]
     assert dict(result.findings[0].evidence)["logs_begin"] == "2027-01-15T07:49:00Z"
+
+
+@pytest.mark.spawns
+def test_the_command_finds_the_line_where_the_log_was_rolled(tmp_path: Path) -> None:
+    name = f"{LOGS}/cloud-output.log"
+    command = find_in_logs("'no loop'", (name,)).replace(LOGS, str(tmp_path))
+    for place, (file, text) in enumerate((("log.2.gz", "1 no loop"), ("log.1", "2 no loop"), ("log", "3 no loop"))):
+        path = tmp_path / f"cloud-output.{file}"
+        path.write_bytes(gzip.compress(text.encode() + b"\n") if file.endswith("gz") else text.encode() + b"\n")
+        os.utime(path, (NOW + place, NOW + place))
+    shown = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, check=True)
+    assert shown.stdout == "1 no loop\n2 no loop\n3 no loop\n"
+    result = look(ERRORS, cloud_host(output=info(NOW - 60, LOOPS.format(V)), output_1=info(NOW - 90, "x")))
+    assert f"$(ls -rt {name}*)" in result.findings[0].remedy.commands[0]
 
 
 # --- uploads
