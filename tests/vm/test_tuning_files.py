@@ -7,6 +7,8 @@ import base64
 import json
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from .verdict import SCTUNE
 
 if TYPE_CHECKING:
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from .machine import Machine
+
+pytestmark = pytest.mark.thorough  # it boots twice
 
 SITE = """summary: for this machine
 include: [enterprise-storage]
