@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from sctune.model.capacity import Forecast
-from sctune.model.units import size_words
+from sctune.model.units import duration_words, size_words
 from sctune.records import dataclass
 from sctune.unavailable import Reason, Unavailable
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 LEAST_POINTS = 3
 LEAST_SPAN = 3600.0
+_CLOCKS_DIFFER = 3600.0
+_DAY = 86400.0
 _OTHER_UNIT = 500
 """A history that ends with so many times less than is in use now is in KiB or MB, or of another store."""
 _MOST_POINTS = 400
@@ -127,7 +129,8 @@ def choose(series: tuple[Series, ...], store: str, *, only: bool) -> Series | Un
 
 def forecast(series: Series, store: StoreCapacity, *, now: float) -> Forecast | Unavailable:
     """When `store` is nearly full and full, by the median of all slopes (Theil 1950, Sen 1968), which a few jumps do not move.
-    Unavailable where there are too few points or too short a time to say, or where they cannot be of this store in bytes."""
+    Unavailable where there are too few points or too short a time to say, where they cannot be of this store in bytes, where they
+    lie in the future, or ended a day ago and longer ago than they span."""
     points = series.points
     what = f"a forecast for {store.name}"
     if len(points) < LEAST_POINTS:
@@ -139,6 +142,19 @@ def forecast(series: Series, store: StoreCapacity, *, now: float) -> Forecast | 
     span = points[-1][0] - points[0][0]
     if span < LEAST_SPAN:
         return Unavailable(reason=Reason.NOT_COLLECTED, what=what, detail=f"the history spans {span:.0f} s, and an hour is needed")
+    ago = now - points[-1][0]
+    if ago < -_CLOCKS_DIFFER:
+        return Unavailable(
+            reason=Reason.MALFORMED,
+            what=what,
+            detail=f"the history ends {duration_words(-ago)} in the future: are its times right?",
+        )
+    if ago > max(_DAY, span):
+        return Unavailable(
+            reason=Reason.NOT_COLLECTED,
+            what=what,
+            detail=f"the history ended {duration_words(ago)} ago and spans {duration_words(span)}",
+        )
     last = points[-1][1]
     if last > store.total or last * _OTHER_UNIT < store.used:
         return Unavailable(

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sctune.capacity.history import HistoryError, Series, choose, forecast, parse
+from sctune.capacity.history import HistoryError, Series, choose, parse
+from sctune.capacity.history import forecast as forecast_at
 from sctune.model.capacity import Forecast, StoreCapacity
 from sctune.unavailable import Unavailable
 from tests.unit.serving_hosts import GIB
@@ -25,6 +26,11 @@ def series(*points: tuple[float, float], **labels: str) -> Series:
 
 def store(total: int = 100 * GIB, used: int = 50 * GIB) -> StoreCapacity:
     return place(total, other=used)
+
+
+def forecast(history: Series, held: StoreCapacity) -> Forecast | Unavailable:
+    """By a look at the time of the last point."""
+    return forecast_at(history, held, now=history.points[-1][0] if history.points else NOW)
 
 
 def made(answer: Forecast | Unavailable) -> Forecast:
@@ -113,7 +119,7 @@ def test_what_was_written_is_read(points: dict[int, int]) -> None:
 
 
 def test_a_store_that_grows_by_a_gib_a_day() -> None:
-    found = made(forecast(series(*((NOW + day * DAY, day * GIB) for day in range(10))), store(), now=NOW))
+    found = made(forecast(series(*((NOW + day * DAY, day * GIB) for day in range(10))), store()))
     assert found.slope * DAY == pytest.approx(GIB)
     # 35 GiB to 85 %, 50 GiB to the end, from what is used now.
     assert found.nearly_full_seconds == pytest.approx(35 * DAY)
@@ -125,17 +131,17 @@ def test_a_jump_and_a_cleanup_do_not_move_it() -> None:
     points = {NOW + day * DAY: float(day * GIB) for day in range(21)}
     points[NOW + 7 * DAY] += 500 * GIB
     points[NOW + 12 * DAY] = 0.0
-    assert made(forecast(series(*points.items()), store(), now=NOW)).slope * DAY == pytest.approx(GIB, rel=0.02)
+    assert made(forecast(series(*points.items()), store())).slope * DAY == pytest.approx(GIB, rel=0.02)
 
 
 @pytest.mark.parametrize("step", [0, -GIB])
 def test_not_growing(step: int) -> None:
-    found = made(forecast(series(*((NOW + day * DAY, 50 * GIB + day * step) for day in range(5))), store(), now=NOW))
+    found = made(forecast(series(*((NOW + day * DAY, 50 * GIB + day * step) for day in range(5))), store()))
     assert (found.growing, found.full_seconds, found.nearly_full_seconds) == (False, None, None)
 
 
 def test_full_already() -> None:
-    found = made(forecast(series(*((NOW + day * DAY, day * GIB) for day in range(5))), store(used=100 * GIB), now=NOW))
+    found = made(forecast(series(*((NOW + day * DAY, day * GIB) for day in range(5))), store(used=100 * GIB)))
     assert (found.nearly_full_seconds, found.full_seconds) == (0.0, 0.0)
 
 
@@ -148,20 +154,20 @@ def test_full_already() -> None:
     ],
 )
 def test_too_little_to_say(points: list[tuple[float, float]], told: str) -> None:
-    found = forecast(series(*points), store(), now=NOW)
+    found = forecast(series(*points), store())
     assert isinstance(found, Unavailable)
     assert told in found.detail
-    assert isinstance(forecast(series((NOW, 1.0), (NOW + 60, 2.0), (NOW + 3600, 3.0)), store(used=100), now=NOW), Forecast)
+    assert isinstance(forecast(series((NOW, 1.0), (NOW + 60, 2.0), (NOW + 3600, 3.0)), store(used=100)), Forecast)
 
 
 def test_a_year_of_minutes_is_soon_done() -> None:
-    found = made(forecast(series(*((NOW + 60.0 * minute, minute * 1000.0) for minute in range(500_000))), store(), now=NOW))
+    found = made(forecast(series(*((NOW + 60.0 * minute, minute * 1000.0) for minute in range(500_000))), store()))
     assert found.slope == pytest.approx(1000 / 60)
 
 
 @given(st.lists(st.tuples(st.floats(0, 4e9), st.floats(0, 1e18)), min_size=3, max_size=40, unique_by=lambda point: point[0]))
 def test_the_median_is_between_the_quartiles(points: list[tuple[float, float]]) -> None:
-    found = forecast(series(*points), store(total=10**18, used=0), now=NOW)
+    found = forecast(series(*points), store(total=10**18, used=0))
     if isinstance(found, Forecast):
         assert found.slope_low <= found.slope <= found.slope_high
         assert found.full_seconds is None or found.full_seconds >= 0
@@ -184,6 +190,16 @@ def test_which_store_a_series_is_of() -> None:
 @pytest.mark.parametrize("factor", [1e-3, 1 / 1024**2, 3.0, 1024.0])
 def test_a_history_in_another_unit_or_of_another_store_is_no_forecast(factor: float) -> None:
     points = [(NOW + day * DAY, (40 + day) * GIB * factor) for day in range(10)]
-    found = forecast(series(*points), store(), now=NOW)
+    found = forecast(series(*points), store())
     assert isinstance(found, Unavailable)
     assert "bytes" in found.detail
+
+
+@pytest.mark.parametrize(
+    ("ago", "told"), [(365 * DAY, "365 d"), (-2 * DAY, "in the future"), (9.5 * DAY, "ended"), (8 * DAY, ""), (-60.0, "")]
+)
+def test_a_history_that_ended_long_ago_or_lies_ahead_is_no_forecast(ago: float, told: str) -> None:
+    history = series(*((NOW + day * DAY, day * GIB) for day in range(10)))
+    found = forecast_at(history, store(), now=NOW + 9 * DAY + ago)
+    assert isinstance(found, Unavailable) == bool(told)
+    assert not isinstance(found, Unavailable) or told in found.detail

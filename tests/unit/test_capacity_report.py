@@ -17,6 +17,7 @@ from sctune.capacity.survey import Question, survey
 from sctune.config.model import Config
 from sctune.host.base import Clock, HostIdentity, Source
 from sctune.host.capture import CaptureHost
+from sctune.host.choose import open_host
 from sctune.inventory import Inventory
 from sctune.report.capacity_json import document
 from sctune.report.capacity_text import figure, render
@@ -42,7 +43,7 @@ IDENTITY = HostIdentity(name="sc1", kernel="6.1.0", privileged=True)
 def full() -> Capacity:
     """One with something in every place."""
     one = file("vol-00000001", 10 * GIB + 4 * MIB, inode=1, allocated=GIB)
-    history = (series(*((NOW + day * 86400, day * GIB) for day in range(4))),)
+    history = (series(*((NOW + (day - 3) * 86400, day * GIB) for day in range(4))),)
     recorded = cloud(
         one__storage__maxtotalvolumesizeingb=500,
         one__storage__maxvolumesizeingb=100,
@@ -195,7 +196,8 @@ def test_a_history_too_short_is_incomplete(capfd: pytest.CaptureFixture[str], tm
     assert code == 3
     assert "2 points" in said
     enough = tmp_path / "enough.csv"
-    enough.write_text("".join(f"{1800000000 + day * 86400},{day * GIB}\n" for day in range(5)))
+    looked = open_host(capture("storage-controller-healthy"), None).clock().now
+    enough.write_text("".join(f"{looked + (day - 5) * 86400:.0f},{day * GIB}\n" for day in range(5)))
     code, said, _ = run(capfd, "--from", capture("storage-controller-healthy"), "--history", str(enough), "--format", "json")
     assert code == 0
     assert json.loads(said)["stores"][0]["forecast"]["bytes_per_second"] == pytest.approx(GIB / 86400, rel=1e-6)
