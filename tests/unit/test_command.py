@@ -99,3 +99,18 @@ def test_bytes_that_are_no_text_survive() -> None:
     answer = sh("printf '\\377'")
     assert isinstance(answer, Completed)
     assert os.fsencode(answer.stdout) == b"\xff"
+
+
+def test_a_tool_that_nobody_waits_for_any_more_is_ended(tmp_path: os.PathLike[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    mark = os.path.join(tmp_path, "pid")
+
+    def interrupted(*_: object) -> None:
+        while not os.path.exists(mark) or not os.path.getsize(mark):
+            time.sleep(0.01)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command, "_await_end", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        sh(f"echo $$ > {mark}; exec sleep 30")
+    with open(mark) as file, pytest.raises(ProcessLookupError):
+        os.kill(int(file.read()), 0)
