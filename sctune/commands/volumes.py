@@ -56,30 +56,21 @@ def run_volumes(
             )
             destination.write(text.encode())
         else:
-            from sctune.report.layout import encode, style_for
+            from sctune.report.layout import columns, encode, style_for
             from sctune.report.volumes_text import render
 
             style = style_for(is_terminal=destination.is_terminal, environment=os.environ)
+            # A table may use all of the terminal's width, which a paragraph does not.
+            room = columns(is_terminal=destination.is_terminal, environment=os.environ) or style.width
             text = render(
                 rows,
                 others=listed.others,
                 hidden=len(listed.rows) - len(rows),
                 unread=listed.unread,
                 style=style,
-                width=None if wide or not destination.is_terminal else _columns(style.width),
+                width=None if wide or not destination.is_terminal else room,
             )
             destination.write(encode(text, sys.stdout.encoding or "utf-8"))
     if listed.unread:
         return ExitCode.INCOMPLETE  # what was asked for may be there all the same
     return ExitCode.OK if found else ExitCode.FAILED
-
-
-def _columns(otherwise: int) -> int:
-    """The terminal's width: a table may use all of it, which a paragraph does not."""
-    told = os.environ.get("COLUMNS", "")
-    if told.isdecimal() and len(told) < 10 and int(told):
-        return int(told)
-    try:
-        return os.get_terminal_size(1).columns or otherwise
-    except OSError:
-        return otherwise

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 DEFAULT_WIDTH = 80
 MIN_WIDTH = 40
 MAX_WIDTH = 120  # longer lines are hard to read
+_DIGITS = 10
 
 _KEEP = "\x00"
 """Stands for a space at which no line may be broken. Sanitised text holds no control character of its own."""
@@ -37,17 +38,23 @@ class Style:
         return f"\x1b[{sgr}m{text}\x1b[0m" if self.colour and sgr else text
 
 
+def columns(*, is_terminal: bool, environment: Mapping[str, str]) -> int:
+    """COLUMNS, else the terminal's width; 0 where neither tells."""
+    told = environment.get("COLUMNS", "")
+    # Python refuses to make a number of thousands of digits.
+    if told.isdecimal() and len(told) < _DIGITS:
+        return int(told)
+    if not is_terminal:
+        return 0
+    try:
+        return os.get_terminal_size(1).columns
+    except OSError:
+        return 0
+
+
 def style_for(*, is_terminal: bool, environment: Mapping[str, str]) -> Style:
     """COLUMNS, else the terminal's width, else 80. Colour on a terminal only, and not with NO_COLOR (no-color.org) or TERM=dumb."""
-    width = 0
-    columns = environment.get("COLUMNS", "")
-    if columns.isdecimal():
-        width = int(columns)
-    elif is_terminal:
-        try:
-            width = os.get_terminal_size(1).columns
-        except OSError:
-            width = 0
+    width = columns(is_terminal=is_terminal, environment=environment)
     colour = is_terminal and not environment.get("NO_COLOR") and environment.get("TERM", "dumb") != "dumb"
     return Style(width=min(max(width, MIN_WIDTH), MAX_WIDTH) if width else DEFAULT_WIDTH, colour=colour)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sctune.report.layout import len_shown
+from sctune.report.layout import DEFAULT_WIDTH, len_shown, style_for
 from sctune.report.table import Column, shortened, table
 
 COLUMNS = (Column(title="NAME", cut=True), Column(title="SIZE", right=True), Column(title="TARGET", cut=True))
@@ -44,3 +44,7 @@ def test_no_rows() -> None:
 @given(st.text(), st.integers(min_value=6, max_value=40))
 def test_no_wider_than_asked(text: str, width: int) -> None:
     assert len_shown(shortened(text, width)) <= max(width, 0) or len_shown(text) <= width
+
+
+def test_a_width_of_thousands_of_digits_is_none() -> None:
+    assert style_for(is_terminal=False, environment={"COLUMNS": "9" * 5000}).width == DEFAULT_WIDTH
