@@ -6,7 +6,6 @@ run, and the targets that serve it. A layer that should be there and is not stan
 
 from __future__ import annotations
 
-from shlex import quote
 from typing import TYPE_CHECKING
 
 from sctune.chain_links import Links, session_name
@@ -171,8 +170,3 @@ def walk(links: Iterable[Link]) -> Iterable[Link]:
 def by_hand(links: Iterable[Link]) -> tuple[str, ...]:
     """The commands that show the tree by hand, each once, bottom up."""
     return tuple(dict.fromkeys(command for link in walk(links) for command in link.see))
-
-
-def shown(path: str) -> str:
-    """A path as a shell takes it."""
-    return quote(path)

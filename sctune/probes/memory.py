@@ -45,6 +45,19 @@ def parse_memory(text: str) -> Memory | Unavailable:
 
 def probe_huge_pages(host: Host) -> HugePages | Unavailable:
     """The mode of transparent huge pages; absent where the kernel was built without them."""
+    found = read_huge_pages(host)
+    if isinstance(found, Unavailable):
+        return found
+    folder, enabled, _ = found
+    return HugePages(
+        enabled=enabled,
+        defrag=bracketed(known(host.read(f"{folder}/defrag")) or ""),
+        at_boot=boot_argument(known(host.read(CMDLINE)) or "", "transparent_hugepage"),
+    )
+
+
+def read_huge_pages(host: Host) -> tuple[str, str, tuple[str, ...]] | Unavailable:
+    """(folder, mode, modes that are offered), from the first of the folders that is there."""
     for folder in HUGE_PAGE_FOLDERS:
         path = f"{folder}/enabled"
         text = host.read(path)
@@ -55,11 +68,7 @@ def probe_huge_pages(host: Host) -> HugePages | Unavailable:
         enabled = bracketed(text)
         if enabled is None:
             return Unavailable(reason=Reason.MALFORMED, what=path, detail="no word in brackets")
-        return HugePages(
-            enabled=enabled,
-            defrag=bracketed(known(host.read(f"{folder}/defrag")) or ""),
-            at_boot=boot_argument(known(host.read(CMDLINE)) or "", "transparent_hugepage"),
-        )
+        return folder, enabled, tuple(word.strip("[]") for word in text.split())
     return Unavailable(reason=Reason.ABSENT, what=HUGE_PAGE_FOLDERS[0])
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sctune.model.block import BlockKind
 from sctune.model.report import Role
 from sctune.probes.attribute import unsigned
-from sctune.probes.memory import CMDLINE, HUGE_PAGE_FOLDERS, boot_argument, bracketed
+from sctune.probes.memory import CMDLINE, boot_argument, read_huge_pages
 from sctune.records import dataclass
 from sctune.sysctl import knob_of
 from sctune.tuning.operations import FileState
@@ -186,18 +186,11 @@ def _transfers(host: Host, names: Sequence[str]) -> dict[str, Transfer]:
 
 
 def _huge_pages(host: Host) -> Choice | Unavailable:
-    for folder in HUGE_PAGE_FOLDERS:
-        path = f"{folder}/enabled"
-        text = host.read(path)
-        if isinstance(text, Unavailable):
-            if text.reason is Reason.ABSENT:
-                continue
-            return text
-        current = bracketed(text)
-        if current is None:
-            return Unavailable(reason=Reason.MALFORMED, what=path, detail="no word in brackets")
-        return Choice(path=path, current=current, offered=tuple(word.strip("[]") for word in text.split()))
-    return Unavailable(reason=Reason.ABSENT, what=HUGE_PAGE_FOLDERS[0])
+    found = read_huge_pages(host)
+    if isinstance(found, Unavailable):
+        return found
+    folder, current, offered = found
+    return Choice(path=f"{folder}/enabled", current=current, offered=offered)
 
 
 def _governors(host: Host) -> tuple[Choice, ...] | Unavailable:
