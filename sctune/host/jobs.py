@@ -175,7 +175,7 @@ def search_log(path: str, wanted: tuple[tuple[str, ...], str, float], now: float
     folder, _, name = path.rpartition("/")
     flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
     try:
-        with open(LOCALTIME, "rb") as file:
+        with os.fdopen(os.open(LOCALTIME, flags), "rb") as file:
             zone = LocalTime(file.read(1 << 20))
     except OSError:
         zone = LocalTime(None)

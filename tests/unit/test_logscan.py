@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import os
+import signal
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +14,7 @@ from hypothesis import strategies as st
 
 from sctune.host import logscan
 from sctune.host.base import LogQuery
+from sctune.host.jobs import search_log
 from sctune.host.logfiles import family, search
 from sctune.host.logscan import PIECE, LogScan
 from sctune.host.logtext import STAMP, message, seconds_of
@@ -353,3 +356,17 @@ def test_lines_of_a_clock_that_was_not_set_do_not_end_the_search(monkeypatch: py
 def test_zeros_that_a_crash_left_do_not_hide_a_time(torn: str) -> None:
     text = info(NOW - 600, "x") + torn + "\0" * 5000 + info(NOW - 60, TEXT)
     assert [(one.text, one.last, one.continued) for one in scanned(text).lines] == [(TEXT, NOW - 60, False)]
+
+
+def test_a_time_zone_that_is_a_fifo_keeps_nobody_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fifo, log = tmp_path / "localtime", tmp_path / "x.log"
+    os.mkfifo(fifo)
+    log.write_text("2015-06-01 10:11:12 x\n")
+    monkeypatch.setattr("sctune.host.zone.LOCALTIME", str(fifo))
+    monkeypatch.setattr(os, "nice", lambda _by: 0)
+    signal.alarm(5)  # ends this test where it waits
+    try:
+        first, *_ = search_log(str(log), (("x",), "x", 0.0), 2e9, 3.0)
+    finally:
+        signal.alarm(0)
+    assert len(first) == 4
