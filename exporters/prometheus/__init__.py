@@ -1,0 +1,1 @@
+"""Publishes an inventory to Prometheus: a file a collector, one scrape one look."""
