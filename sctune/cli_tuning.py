@@ -44,6 +44,7 @@ def apply_profile(
     persist_only: Annotated[
         bool, typer.Option("--persist-only", help="Only the files: it counts from the next restart on.")
     ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     from_path: From = None,
     root: Root = None,
     format: Annotated[Plain, typer.Option("--format", help="For people or programs.")] = Plain.TEXT,
@@ -52,10 +53,11 @@ def apply_profile(
 ) -> Body:
     """Tune this host by a profile.
 
-    For each setting and device: what it is, what it would be, and why, or why it is left alone.
+    Shows for each setting and device what it is, what it would be, and why, or why it is left alone; asks; changes what is in force
+    and the files that keep it, or nothing. sctune rollback undoes it.
 
-    Exit code: 0 nothing to do; 1 a part of the host could not be looked at, and nothing else is to do; 2 wrong usage, profile or
-    configuration; 4 changes are pending (--dry-run).
+    Exit code: 0 done, or nothing to do; 1 refused, undone after a failure, or a part of the host could not be looked at; 2 wrong
+    usage, profile or configuration; 4 changes are pending (--dry-run).
     """
     if live_only and persist_only:
         raise typer.BadParameter("it does not go with --live-only", param_hint="--persist-only")
@@ -68,6 +70,7 @@ def apply_profile(
         given=tuple(given or ()),
         live=not persist_only,
         persist=not live_only,
+        yes=yes,
         from_path=from_path,
         root=root,
         format=format,

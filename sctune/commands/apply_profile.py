@@ -12,8 +12,15 @@ from sctune.report.atomic import Output
 from sctune.report.format import Plain
 
 if TYPE_CHECKING:
-    from sctune.host.base import Host
+    from collections.abc import Callable
+
+    from sctune.host.base import HostIdentity, Source
+    from sctune.report.layout import Style
+    from sctune.tuning.execute import Applied
+    from sctune.tuning.machine import Machine
     from sctune.tuning.model import Plan
+
+    Look = tuple[Plan, HostIdentity, Source]
 
 
 def run_apply_profile(
@@ -23,13 +30,16 @@ def run_apply_profile(
     given: tuple[str, ...],
     live: bool,
     persist: bool,
+    yes: bool,
     from_path: str | None,
     root: str | None,
     format: Plain,
     output: str | None,
     config_path: str | None,
+    machine: Machine | None = None,
 ) -> int:
-    """Plans and shows the plan. Returns 4 where anything would change, 1 where nothing would and something is unknown."""
+    """Plans; shows the plan, or does it. A dry run returns 4 where anything would change; both return 1 where something could not
+    be looked at, and applying where it was refused or undone."""
     from sctune.config.load import load as load_config
     from sctune.host.choose import open_host
     from sctune.inventory import Inventory
@@ -38,38 +48,132 @@ def run_apply_profile(
     from sctune.tuning.model import Options
     from sctune.tuning.plan import operations, plan
 
-    if not dry_run:
-        raise UserError("apply-profile only shows what it would change, so far", "add --dry-run")
+    if not dry_run and (from_path is not None or root is not None):
+        raise UserError("only the machine that sctune runs on can be changed", "add --dry-run to see the plan for another")
+    if not dry_run and format is Plain.JSON and not yes:
+        raise UserError("--format json asks nobody", "add --yes, or --dry-run to see the plan alone")
     destination = Output(output)
     found = override(joined(name, catalogue()), given)
     config = load_config(config_path)
-    host: Host = open_host(from_path, root)
+
+    def look() -> Look:
+        host = open_host(from_path, root)
+        try:
+            inventory = Inventory(host, config)
+            with progress(inventory):
+                options = Options(live=live, persist=persist, flush_speed=found.flush_speed, given=given)
+                made = plan(inventory, found.profile, options)
+            return made, inventory.identity, host.source
+        finally:
+            host.close()
+
+    seen = look()
+    if dry_run:
+        _show(seen, None, (), format=format, destination=destination)
+        if operations(seen[0]):
+            return ExitCode.PENDING
+        return ExitCode.FAILED if seen[0].unread else ExitCode.OK
+    return _apply(seen, look, format=format, destination=destination, yes=yes, machine=machine)
+
+
+def _apply(
+    seen: Look, look: Callable[[], Look], *, format: Plain, destination: Output, yes: bool, machine: Machine | None
+) -> ExitCode:
+    from sctune.commands.refusing import agreed, may_ask, refused
+    from sctune.tuning.doing import reason
+    from sctune.tuning.execute import Applied, Ending, Request, apply
+    from sctune.tuning.machine import machine as this_machine
+    from sctune.tuning.machine import user
+    from sctune.tuning.owned import owned
+    from sctune.tuning.plan import operations
+    from sctune.tuning.writer import Refused
+
+    made = seen[0]
+    here = machine or this_machine()
+    todo = operations(made)
+    shown = False
     try:
-        inventory = Inventory(host, config)
-        with progress(inventory):
-            made = plan(
-                inventory,
-                found.profile,
-                Options(live=live, persist=persist, flush_speed=found.flush_speed, given=given),
-            )
-        identity, source = inventory.identity, host.source
-    finally:
-        host.close()
+        if made.conflicts:
+            _show(seen, None, (), format=format, destination=destination)
+            raise Refused("nothing was changed: the plan has conflicts", "Settle them first; they are named above.")
+        done = Applied(ending=Ending.NOTHING)
+        if todo:
+            if os.geteuid() != 0 and machine is None:
+                raise Refused("nothing was changed: applying takes root", "Run it as root, or see the plan with --dry-run.")
+            if not yes:
+                shown = True
+                _show(seen, None, (), format=format, destination=destination)
+                if not may_ask():
+                    raise Refused("nothing was changed: there is no terminal to ask on", "--yes applies without asking.")
+                if not agreed("Apply?"):
+                    raise Refused("nothing was changed")
+            request = Request(profile=made.profile.name, user=user(), options=_options(made))
+            try:
+                wanted = owned(todo, here.writer)
+            except OSError as error:
+                raise Refused(f"nothing was changed: {reason(error)}") from None
+            done = apply(wanted, writer=here.writer, journal=here.journal, request=request, lock=here.lock)
+    except Refused as error:
+        return refused(error)
+    remaining = _remaining(look()[0]) if done.ending is Ending.APPLIED else ()
+    _show(seen, done, remaining, format=format, destination=destination, whole=not shown and not yes)
+    return ExitCode.FAILED if done.exit_code or remaining or made.unread else ExitCode.OK
+
+
+def _options(made: Plan) -> tuple[tuple[str, str], ...]:
+    """What the journal says of the command line. A profile sets no secrets, and so does --set not."""
+    found = [("set", one) for one in made.options.given]
+    if not made.options.persist:
+        found.append(("live-only", "yes"))
+    if not made.options.live:
+        found.append(("persist-only", "yes"))
+    return tuple(found)
+
+
+def _remaining(after: Plan) -> tuple[str, ...]:
+    """What a plan made afterwards would still change: it has to be empty."""
+    from sctune.tuning.model import Decision
+
+    found: list[str] = []
+    if after.options.live:
+        found += [
+            f"{item.setting.key}: {item.subject} is {item.current}, to be {item.wanted}" for item in after.items if item.operations
+        ]
+    if after.options.persist:
+        found += [f"{file.path} is not as it was written" for file in after.files if file.decision is Decision.CHANGE]
+    return tuple(found)
+
+
+def _show(
+    seen: Look,
+    done: Applied | None,
+    remaining: tuple[str, ...],
+    *,
+    format: Plain,
+    destination: Output,
+    whole: bool = True,
+) -> None:
+    """The plan, and what was done. `whole`: the plan too, where it was not shown before."""
+    made, identity, source = seen
     if format is Plain.JSON:
         from sctune.report.plan_json import render as render_json
 
-        destination.write(render_json(made, identity=identity, source=source).encode())
-    else:
-        from sctune.report.layout import encode, style_for
-        from sctune.report.plan_text import render
+        destination.write(render_json(made, identity=identity, source=source, done=done, remaining=remaining).encode())
+        return
+    from sctune.report.applied_text import render as render_applied
+    from sctune.report.layout import encode, style_for
+    from sctune.report.plan_text import render
 
-        style = style_for(is_terminal=destination.is_terminal, environment=os.environ)
-        destination.write(encode(render(made, identity=identity, style=style), sys.stdout.encoding or "utf-8"))
-    if operations(made):
-        return ExitCode.PENDING
-    return _unknown(made)
+    style: Style = style_for(is_terminal=destination.is_terminal, environment=os.environ)
+    parts = [render(made, identity=identity, style=style)] if whole or done is None else _warnings(made)
+    if done is not None:
+        parts.append(render_applied(done, remaining, style=style))
+    destination.write(encode("\n".join(parts), sys.stdout.encoding or "utf-8"))
 
 
-def _unknown(made: Plan) -> ExitCode:
-    """What could not be looked at is not "nothing to do"."""
-    return ExitCode.FAILED if made.unread else ExitCode.OK
+def _warnings(made: Plan) -> list[str]:
+    """What has to be told though nobody was asked."""
+    from sctune.report.sanitize import clean
+
+    told = (*made.warnings, *(f"could not be looked at: {one}" for one in made.unread))
+    return ["\n".join(f"Warning: {clean(one)}" for one in told) + "\n"] if told else []

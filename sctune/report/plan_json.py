@@ -12,12 +12,17 @@ from sctune.tuning.plan import operations
 from sctune.version import VERSION
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sctune.host.base import HostIdentity, Source
+    from sctune.tuning.execute import Applied
     from sctune.tuning.model import Item, Plan, PlannedFile
 
 
-def render(plan: Plan, *, identity: HostIdentity, source: Source) -> str:
-    """The whole plan as one document."""
+def render(
+    plan: Plan, *, identity: HostIdentity, source: Source, done: Applied | None = None, remaining: Sequence[str] = ()
+) -> str:
+    """The whole plan as one document, and what was done of it (`applied`: null for a dry run)."""
     document = {
         "schema": 1,
         "version": VERSION,
@@ -36,8 +41,20 @@ def render(plan: Plan, *, identity: HostIdentity, source: Source) -> str:
         "conflicts": [clean(text) for text in plan.conflicts],
         "warnings": [clean(text) for text in plan.warnings],
         "unread": [clean(text) for text in plan.unread],
+        "applied": None if done is None else _applied(done, remaining),
     }
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def _applied(done: Applied, remaining: Sequence[str]) -> dict[str, object]:
+    return {
+        "ending": done.ending,
+        "transaction": done.number,
+        "changed": [clean(text) for text in done.settings],
+        "failed": clean(done.failed) or None,
+        "reason": clean(done.reason) or None,
+        "remaining": [clean(text) for text in remaining],
+    }
 
 
 def _item(item: Item) -> dict[str, object]:

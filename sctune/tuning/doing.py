@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from sctune.tuning.steps import FileStep, ToolStep, ValueStep, file_state, line_of_key, reading, same
+from sctune.tuning.steps import FileStep, ToolStep, ValueStep, file_state, line_now, reading, same
 from sctune.tuning.writer import Refused
 from sctune.unavailable import Unavailable
 
@@ -45,7 +45,7 @@ def read_back(step: Step, writer: Writer) -> str:
             raise StepFailed(f"{step.path} is not what was written")
         return ""
     for one in step.lines:
-        if line_of_key(writer, one.path, one.line) != one.line:
+        if line_now(writer, one) != one.line:
             raise StepFailed(f"{step.argv[0]} ended well, and {one.path} does not say {one.line}")
     return ""
 

@@ -59,6 +59,7 @@ class Transfer:
 class Facts:
     """Answers for one profile. What no setting asks for was not read. `attachments` and `transfers` are by device name,
     `modules` by MODULE.PARAMETER, `files` by path (None: there is none). `others` are files of other profiles of sctune's.
+    `tgtds`: by control port, a file of the tgtd that has it, and what that reads as long as this tgtd lives.
     `at_boot` is what the kernel's command line says of huge pages."""
 
     traits: Traits
@@ -75,6 +76,7 @@ class Facts:
     tgt: TgtState | Unavailable
     targets: tuple[TargetParameters, ...] | Unavailable
     tgt_version: TgtVersion | Unavailable
+    tgtds: Mapping[int, tuple[str, str]]
     modules: Mapping[str, str | Unavailable]
     tuned: Tuned | Unavailable
     tuned_profile: TunedProfile | Unavailable
@@ -122,6 +124,7 @@ def gather(inventory: Inventory, profile: Profile, options: Options) -> Facts:
         tgt=inventory.tgt if tgt else NOT_ASKED,
         targets=inventory.tgt_parameters if tgt else NOT_ASKED,
         tgt_version=inventory.tgt_version if tgt else NOT_ASKED,
+        tgtds=_tgtds(inventory) if tgt else {},
         modules={setting.name: _parameter(host, setting.name) for setting in profile.of(Section.MODULE)},
         tuned=inventory.tuned,
         tuned_profile=inventory.tuned_profile,
@@ -143,6 +146,17 @@ def _sysctl(host: Host, profile: Profile) -> SysctlState | Unavailable:
     from sctune.probes.sysctl import probe
 
     return probe(host, tuple(dict.fromkeys(key for setting in profile.of(Section.SYSCTL) for key in knob_of(setting.name))))
+
+
+def _tgtds(inventory: Inventory) -> dict[int, tuple[str, str]]:
+    """A target's number and what is set on it go with their tgtd: another process is another daemon."""
+    from sctune.tgt_process import control_port_of
+
+    processes = known(inventory.processes)
+    return {
+        control_port_of(process): (f"/proc/{process.pid}/comm", "tgtd")
+        for process in (processes.tgtd if processes is not None else ())
+    }
 
 
 def _attachments(host: Host, names: Sequence[str], *, paths: bool, drivers: bool) -> dict[str, Attachment]:

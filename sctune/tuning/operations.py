@@ -31,7 +31,8 @@ class WriteValue:
 
     `accepts` are further readings that count as `value` (the kernel rounds: read_ahead_kb 777 reads 776). `restore` is what has
     to be written to get `before` back: None where writing `before` does it; else (path, value) in order, since vm.dirty_bytes
-    cannot be set to 0 and is given back by writing the ratio.
+    cannot be set to 0 and is given back by writing the ratio. `reset_by` is the path of another value that resets this one when it
+    is written (a scheduler its number of requests): where that is changed, this is written though it is right now.
     """
 
     setting: str  # as a person calls it: vm.dirty_bytes, sda/scheduler, session3/recovery_tmo
@@ -40,6 +41,7 @@ class WriteValue:
     before: str
     accepts: tuple[str, ...] = ()
     restore: tuple[tuple[str, str], ...] | None = None
+    reset_by: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,14 +56,26 @@ class WriteFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A tool that only tells (`argv`), and a line that it must print when a change was made."""
+
+    argv: tuple[str, ...]
+    line: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunTool:
     """A change that only a tool may make (iscsiadm for node records, udevadm to load rules). `undo` puts back what was; `check`
-    maps what is to be read afterwards (a file's path) to a line that must stand in it, for reading back."""
+    maps what is to be read afterwards (a file's path) to a line that must stand in it, for reading back; `ask` does the same where
+    only another tool tells. `holder` is (path, text) of a file that reads so as long as what was changed is there: a daemon that
+    has ended, or a loop device that has another file, has taken the change with it."""
 
     setting: str
     argv: tuple[str, ...]
     undo: tuple[tuple[str, ...], ...]
     check: Mapping[str, str]
+    ask: tuple[Asked, ...] = ()
+    holder: tuple[str, str] | None = None
     seconds: float = 30.0
 
 

@@ -144,4 +144,5 @@ def _write(attribute: Attribute, device: BlockDevice, path: str, current: str, w
         before=current,
         accepts=() if attribute is Attribute.SCHEDULER else readings(attribute, wanted),
         restore=restore,
+        reset_by=f"/sys/block/{device.name}/queue/scheduler" if attribute is Attribute.NR_REQUESTS else "",
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sctune.records import dataclass
 from sctune.tuning.model import Decision, Item
-from sctune.tuning.operations import RunTool
+from sctune.tuning.operations import Asked, RunTool
 from sctune.unavailable import Reason, Unavailable
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ def _loop(setting: Setting, wanted: str, loop: LoopDevice) -> Item:
         argv=_losetup(loop.name, wanted),
         undo=(_losetup(loop.name, now),),
         check={path: "1" if wanted == "on" else "0"},
+        holder=(f"/sys/block/{loop.name}/loop/backing_file", loop.backing_file),
     )
     return knob.item(Decision.CHANGE, now, "it lasts until the device is detached", tool)
 
@@ -80,7 +81,7 @@ def plan_targets(settings: tuple[Setting, ...], wanted: Mapping[str, str], facts
     for target in facts.targets:
         tid = tids.get((target.control_port, target.iqn))
         for setting in order:
-            yield _target(setting, wanted, target, tid)
+            yield _target(setting, wanted, target, tid, facts)
 
 
 def _cannot(facts: Facts) -> tuple[Decision, str] | None:
@@ -101,7 +102,7 @@ def _cannot(facts: Facts) -> tuple[Decision, str] | None:
     return None
 
 
-def _target(setting: Setting, wanted: Mapping[str, str], target: TargetParameters, tid: int | None) -> Item:
+def _target(setting: Setting, wanted: Mapping[str, str], target: TargetParameters, tid: int | None, facts: Facts) -> Item:
     name, value = setting.name, wanted[setting.name]
     interval, count = target.nop_interval, target.nop_count
     now = interval if name == "nop_interval" else count
@@ -116,14 +117,27 @@ def _target(setting: Setting, wanted: Mapping[str, str], target: TargetParameter
         return knob.item(Decision.UNSAFE, str(now), "with nop_count 0 every connection is cut at its first NOP-In")
     update = _tgtadm(target.control_port, tid, name)
     tool = RunTool(
-        setting=f"{target.iqn}/{name}", argv=(*update, "--value", value), undo=((*update, "--value", str(now)),), check={}
+        setting=f"{target.iqn}/{name}",
+        argv=(*update, "--value", value),
+        undo=((*update, "--value", str(now)),),
+        check={},
+        # tgtadm alone tells: no file of tgtd's does.
+        ask=(Asked(argv=_show(target.control_port, tid), line=f"{name}={value}"),),
+        holder=facts.tgtds.get(target.control_port),
     )
     return knob.item(Decision.CHANGE, str(now), _LOST, tool)
 
 
 def _tgtadm(control_port: int, tid: int, name: str) -> tuple[str, ...]:
-    port = ("-C", str(control_port)) if control_port else ()
-    return ("tgtadm", *port, "--lld", "iscsi", "--mode", "target", "--op", "update", "--tid", str(tid), "--name", name)
+    return (*_of_daemon(control_port), "--mode", "target", "--op", "update", "--tid", str(tid), "--name", name)
+
+
+def _show(control_port: int, tid: int) -> tuple[str, ...]:
+    return (*_of_daemon(control_port), "--mode", "target", "--op", "show", "--tid", str(tid))
+
+
+def _of_daemon(control_port: int) -> tuple[str, ...]:
+    return ("tgtadm", *(("-C", str(control_port)) if control_port else ()), "--lld", "iscsi")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

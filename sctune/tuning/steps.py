@@ -6,6 +6,7 @@ nowhere.
 
 from __future__ import annotations
 
+import errno
 import re
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -13,11 +14,13 @@ import msgspec
 
 from sctune.tuning.operations import FileState, RunTool, WriteFile, WriteValue
 from sctune.tuning.writer import Refused
+from sctune.unavailable import Reason, Unavailable
 
 if TYPE_CHECKING:
     from sctune.tuning.operations import Operation
     from sctune.tuning.writer import Writer
 
+_PATIENCE = 10.0
 _CHOICE = re.compile(r"(?:[^\s\[\]]+ )*\[([^\s\[\]]+)\](?: [^\s\[\]]+)*")
 
 
@@ -59,11 +62,13 @@ class FileStep(msgspec.Struct, frozen=True, kw_only=True, tag="file"):
 
 
 class CheckedLine(msgspec.Struct, frozen=True, kw_only=True):
-    """A line that stands in a file after a tool has run, and what stood there before (None: nothing of that key)."""
+    """A line that stands in a file after a tool has run, and what stood there before (None: nothing of that key). `argv` is the
+    tool that tells it where no file does; `path` is then its name."""
 
     path: str
     line: str
     before: str | None
+    argv: tuple[str, ...] = ()
 
 
 class ToolStep(msgspec.Struct, frozen=True, kw_only=True, tag="tool"):
@@ -74,6 +79,7 @@ class ToolStep(msgspec.Struct, frozen=True, kw_only=True, tag="tool"):
     undo: tuple[tuple[str, ...], ...]
     lines: tuple[CheckedLine, ...]
     seconds: float
+    holder: tuple[str, str] | None = None
 
     @property
     def follows(self) -> bool:
@@ -102,22 +108,24 @@ def prepare(operations: tuple[Operation, ...], writer: Writer) -> tuple[Step, ..
             if place in places:
                 raise Refused(f"{operation.setting} and {places[place]} both write {place}")
             places[place] = operation.setting
-        step = _prepared(operation, writer)
+        written = {one.path for one in steps if isinstance(one, ValueStep)}
+        step = _prepared(operation, writer, written)
         if step is not None:
             steps.append(step)
     # A tool that only tells others has nothing to tell where nothing changes.
     return tuple(steps) if any(not (isinstance(step, ToolStep) and step.follows) for step in steps) else ()
 
 
-def _prepared(operation: Operation, writer: Writer) -> Step | None:
+def _prepared(operation: Operation, writer: Writer, written: set[str]) -> Step | None:
     if isinstance(operation, WriteValue):
-        return _value(operation, writer)
+        return _value(operation, writer, reset=operation.reset_by in written)
     if isinstance(operation, WriteFile):
         return _file(operation, writer)
     return _tool(operation, writer)
 
 
-def _value(operation: WriteValue, writer: Writer) -> ValueStep | None:
+def _value(operation: WriteValue, writer: Writer, *, reset: bool) -> ValueStep | None:
+    """`reset`: a step before this one resets the value."""
     now = reading(writer.read_value(operation.path))
     step = ValueStep(
         setting=operation.setting,
@@ -129,7 +137,7 @@ def _value(operation: WriteValue, writer: Writer) -> ValueStep | None:
         place=writer.place(operation.path),
     )
     if now in step.ours:
-        return None
+        return step if reset else None
     if now != reading(operation.before):
         raise _moved(operation.setting, f"it is {now or 'empty'} and was {operation.before or 'empty'}")
     return step
@@ -154,16 +162,34 @@ def _file(operation: WriteFile, writer: Writer) -> FileStep | None:
 
 
 def _tool(operation: RunTool, writer: Writer) -> ToolStep | None:
-    lines = tuple(
-        CheckedLine(path=path, line=line.strip(), before=line_of_key(writer, path, line)) for path, line in operation.check.items()
-    )
+    asked = [CheckedLine(path=path, line=line.strip(), before=None) for path, line in operation.check.items()]
+    asked += [CheckedLine(path=one.argv[0], line=one.line, before=None, argv=one.argv) for one in operation.ask]
+    lines = tuple(msgspec.structs.replace(one, before=line_now(writer, one)) for one in asked)
     if lines and all(one.before == one.line for one in lines):
         return None
-    return ToolStep(setting=operation.setting, argv=operation.argv, undo=operation.undo, lines=lines, seconds=operation.seconds)
+    return ToolStep(
+        setting=operation.setting,
+        argv=operation.argv,
+        undo=operation.undo,
+        lines=lines,
+        seconds=operation.seconds,
+        holder=operation.holder,
+    )
 
 
 def _moved(setting: str, how: str) -> Refused:
     return Refused(f"{setting} has changed since the plan was made: {how}", "Make the plan again.")
+
+
+def line_now(writer: Writer, one: CheckedLine) -> str | None:
+    """What stands in its place now, None for nothing. Raises OSError where the tool that tells it does not answer."""
+    if not one.argv:
+        return line_of_key(writer, one.path, one.line)
+    answer = writer.run(one.argv, _PATIENCE)
+    if isinstance(answer, Unavailable):
+        raise OSError(errno.ENOENT if answer.reason is Reason.ABSENT else errno.ETIMEDOUT, "", one.argv[0])
+    # A tool that refuses tells that what it was asked about is not there.
+    return None if answer.status else last_of_key(answer.stdout, one.line)
 
 
 def line_of_key(writer: Writer, path: str, line: str) -> str | None:

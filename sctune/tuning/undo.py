@@ -11,7 +11,7 @@ from sctune.records import dataclass
 from sctune.tuning.doing import StepFailed, followers, reason, run
 from sctune.tuning.journal import Undoing, Undone
 from sctune.tuning.outcome import Outcome
-from sctune.tuning.steps import FileStep, ToolStep, ValueStep, file_state, line_of_key, reading, same
+from sctune.tuning.steps import FileStep, ToolStep, ValueStep, file_state, line_now, reading, same
 from sctune.tuning.writer import Refused
 
 if TYPE_CHECKING:
@@ -99,15 +99,28 @@ def _judge_value(index: int, step: ValueStep, writer: Writer, around: Circumstan
 def _judge_tool(index: int, step: ToolStep, writer: Writer, around: Circumstances) -> tuple[Outcome, str]:
     if step.follows:
         return (Outcome.RESTORE if step.undo else Outcome.ALREADY), ""
-    now = [(one, line_of_key(writer, one.path, one.line)) for one in step.lines]
+    if step.holder is not None and not _held(step.holder, writer):
+        return Outcome.GONE, f"{step.holder[0]} does not say {step.holder[1]} any more"
+    now = [(one, line_now(writer, one)) for one in step.lines]
     if all(line == one.before for one, line in now):
         return Outcome.ALREADY, ""
-    gone = next((one.path for one, line in now if line is None and writer.read_file(one.path) is None), None)
+    gone = next((one.path for one, line in now if line is None and (one.argv or writer.read_file(one.path) is None)), None)
     if gone is not None:
-        return Outcome.GONE, f"{gone} is not there any more"
+        return Outcome.GONE, f"{gone} knows it no more" if step.lines[0].argv else f"{gone} is not there any more"
     if around.force or index in around.uncertain | around.undoing or all(line in (one.before, one.line) for one, line in now):
         return Outcome.RESTORE, ""
     return Outcome.LEFT, next(f"{one.path} says {line or 'nothing'}" for one, line in now if line not in (one.before, one.line))
+
+
+def _held(holder: tuple[str, str], writer: Writer) -> bool:
+    """Whether what was changed is still there."""
+    path, text = holder
+    try:
+        return writer.read_text(path).strip() == text
+    except OSError as error:
+        if error.errno in _GONE:
+            return False
+        raise
 
 
 def undo(steps: tuple[Step, ...], writer: Writer, around: Circumstances, note: Callable[[Record], None]) -> tuple[Undone, ...]:
@@ -182,7 +195,7 @@ def _restore(step: Step, writer: Writer, name: str) -> None:
         for argv in step.undo:
             run(argv, step.seconds, writer)
         for one in step.lines:
-            if line_of_key(writer, one.path, one.line) != one.before:
+            if line_now(writer, one) != one.before:
                 raise StepFailed(f"{one.path} does not say again what it said")
 
 

@@ -46,6 +46,10 @@ class Writer(Protocol):
         """The text of a value, as the kernel prints it."""
         ...
 
+    def read_text(self, path: str) -> str:
+        """The text of a file of the kernel's below /proc or /sys, which is only looked at."""
+        ...
+
     def write_value(self, path: str, value: str) -> None:
         """Writes a value in one write(2), with a line feed as echo(1) does."""
         ...
@@ -97,6 +101,10 @@ class LiveWriter:
     def read_value(self, path: str) -> str:
         """Reads a value."""
         return self._calls.get_value(self._value(path)).decode("utf-8", "replace")
+
+    def read_text(self, path: str) -> str:
+        """Reads what the kernel says."""
+        return self._calls.get_value(self._resolve(path)).decode("utf-8", "replace")
 
     def write_value(self, path: str, value: str) -> None:
         """Writes a value."""

@@ -101,7 +101,8 @@ def test_json(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("apply-profile", "enterprise-storage"), "add --dry-run"),
+        (("apply-profile", "enterprise-storage", "--from", "x"), "add --dry-run"),
+        (("apply-profile", "enterprise-storage", "--format", "json"), "add --yes"),
         ((*DRY, "enterprise-storag"), "did you mean enterprise-storage?"),
         ((*DRY, "enterprise-storage", "--set", "vm.dirty_rati=1"), "did you mean vm.dirty_ratio?"),
         ((*DRY, "enterprise-storage", "--live-only", "--persist-only"), "does not go with"),

@@ -1,0 +1,204 @@
+"""`sctune apply-profile` without --dry-run: asks, does all or nothing, looks afterwards, and says how to undo it."""
+
+from __future__ import annotations
+
+import errno
+import io
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import sctune.host.choose
+from sctune.__main__ import main
+from sctune.commands.apply_profile import run_apply_profile
+from sctune.commands.rollback import run_rollback
+from sctune.errors import UserError
+from sctune.host.root import RootHost
+from sctune.report.format import Plain
+from sctune.tuning.machine import Machine
+from tests.unit.tuning_hosts import Faulty, Kernel, machine, parts, snapshot
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sctune.host.base import Process
+
+OURS = "summary: here\nsysctl:\n" + "".join(
+    f"  {key}: {{value: {value}, why: it is better, source: this test}}\n"
+    for key, value in (("vm.swappiness", 10), ("vm.dirty_bytes", "64 MiB"))
+)
+FILE = "/etc/sysctl.d/90-sctune-ours.conf"
+
+
+class Quiet(RootHost):
+    """The machine in a folder, on which no process runs."""
+
+    def processes(self) -> tuple[Process, ...]:
+        return ()
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    (tmp_path / "host").mkdir()
+    site = tmp_path / "profiles.d"
+    site.mkdir(mode=0o755)
+    (site / "ours.yaml").write_text(OURS)
+    monkeypatch.setattr("sctune.tuning.load.SITE_FOLDER", str(site))
+    made = machine(tmp_path / "host")
+    monkeypatch.setattr(sctune.host.choose, "open_host", lambda _from, _root: Quiet(made))
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    return made
+
+
+def here(root: str, calls: Kernel | None = None) -> Machine:
+    writer, journal, lock = parts(root, calls)
+    return Machine(writer=writer, journal=journal, lock=lock)
+
+
+def run(at: str, *, calls: Kernel | None = None, **options: Any) -> int:
+    given: dict[str, Any] = {
+        "dry_run": False,
+        "given": (),
+        "live": True,
+        "persist": True,
+        "yes": True,
+        "from_path": None,
+        "root": None,
+        "format": Plain.TEXT,
+        "output": None,
+        "config_path": "/dev/null",
+    }
+    return run_apply_profile("ours", machine=here(at, calls), **(given | options))
+
+
+def read(root: str, path: str) -> str:
+    with open(root + path) as file:
+        return file.read().strip()
+
+
+def test_applied_twice_changes_once_and_rolls_back_to_the_byte(root: str, capfd: pytest.CaptureFixture[str]) -> None:
+    before = snapshot(root)
+    assert run(root) == 0
+    out = capfd.readouterr().out
+    assert "Applied: 3 changes, as transaction 1." in out
+    assert "sctune rollback 1" in out
+    assert (read(root, "/proc/sys/vm/swappiness"), read(root, "/proc/sys/vm/dirty_bytes")) == ("10", str(64 << 20))
+    assert "vm.swappiness = 10" in read(root, FILE)
+    after = snapshot(root)
+    assert run(root) == 0
+    assert "Nothing was to do" in capfd.readouterr().out
+    assert snapshot(root) == after
+    assert run(root, dry_run=True) == 0
+    assert run_rollback(None, force=False, yes=True, machine=here(root)) == 0
+    assert snapshot(root) == before
+
+
+def test_nobody_to_ask_changes_nothing(root: str, capfd: pytest.CaptureFixture[str]) -> None:
+    before = snapshot(root)
+    assert run(root, yes=False) == 1
+    out, err = capfd.readouterr()
+    assert "2 values and 1 file would change" in out
+    assert "there is no terminal to ask on" in err
+    assert snapshot(root) == before
+
+
+@pytest.mark.parametrize(("answer", "code"), [("y\n", 0), ("\n", 1), ("no\n", 1)])
+def test_asks(root: str, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, answer: str, code: int) -> None:
+    monkeypatch.setattr("sctune.commands.refusing.may_ask", lambda: True)
+    monkeypatch.setattr("sys.stdin", io.StringIO(answer))
+    before = snapshot(root)
+    assert run(root, yes=False) == code
+    out, err = capfd.readouterr()
+    assert "Apply? [y/N]" in err
+    assert out.count("would change") == 1
+    assert (snapshot(root) == before) is bool(code)
+
+
+def test_a_later_file_that_would_win_is_refused_before_anything_changes(root: str, capfd: pytest.CaptureFixture[str]) -> None:
+    with open(f"{root}/etc/sysctl.d/99-local.conf", "w") as file:
+        file.write("vm.swappiness = 60\n")
+    before = snapshot(root)
+    assert run(root) == 1
+    out, err = capfd.readouterr()
+    assert "99-local.conf" in out
+    assert "the plan has conflicts" in err
+    assert snapshot(root) == before
+
+
+def test_a_failure_in_the_middle_undoes_all_and_is_told(root: str, capfd: pytest.CaptureFixture[str]) -> None:
+    class Refusing(Kernel):
+        def put_value(self, path: str, data: bytes) -> None:
+            if path.endswith("/dirty_bytes"):
+                raise OSError(errno.EACCES, os.strerror(errno.EACCES), path)
+            super().put_value(path, data)
+
+    before = snapshot(root)
+    assert run(root, calls=Refusing(root)) == 1
+    out = capfd.readouterr().out
+    assert "vm.dirty_bytes could not be changed" in out
+    assert "Everything is as it was before." in out
+    assert snapshot(root) == before
+
+
+def test_what_does_not_stay_is_told(root: str, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[Quiet] = []
+
+    def looked(_from: object, _root: object) -> Quiet:
+        if looks:  # somebody is quicker than the look afterwards
+            with open(f"{root}/proc/sys/vm/swappiness", "w") as file:
+                file.write("99\n")
+        looks.append(Quiet(root))
+        return looks[-1]
+
+    monkeypatch.setattr(sctune.host.choose, "open_host", looked)
+    assert run(root) == 1
+    assert "vm.swappiness is 99, to be 10" in capfd.readouterr().out
+
+
+def test_one_half_alone(root: str) -> None:
+    assert run(root, persist=False) == 0
+    assert not os.path.exists(root + FILE)
+    assert read(root, "/proc/sys/vm/swappiness") == "10"
+    assert run_rollback(None, force=False, yes=True, machine=here(root)) == 0
+    assert run(root, live=False) == 0
+    assert os.path.exists(root + FILE)
+    assert read(root, "/proc/sys/vm/swappiness") != "10"
+
+
+def test_json_is_one_document(root: str, capfd: pytest.CaptureFixture[str]) -> None:
+    assert run(root, format=Plain.JSON) == 0
+    document = json.loads(capfd.readouterr().out)
+    assert document["applied"] == {
+        "ending": "applied",
+        "transaction": 1,
+        "changed": ["vm.swappiness", "vm.dirty_bytes", FILE],
+        "failed": None,
+        "reason": None,
+        "remaining": [],
+    }
+    assert run(root, format=Plain.JSON, dry_run=True) == 0
+    assert json.loads(capfd.readouterr().out)["applied"] is None
+
+
+@pytest.mark.parametrize("options", [{"from_path": "/x"}, {"root": "/x"}, {"format": Plain.JSON, "yes": False}])
+def test_wrong_usage(root: str, options: dict[str, Any]) -> None:
+    with pytest.raises(UserError):
+        run(root, **options)
+
+
+def test_others_than_root_are_told(root: str, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert main(("apply-profile", "ours", "--yes", "--config", "/dev/null")) == 1
+    assert "applying takes root" in capfd.readouterr().err
+
+
+def test_an_interrupted_apply_is_undone_before_the_next(root: str, capfd: pytest.CaptureFixture[str]) -> None:
+    before = snapshot(root)
+    with pytest.raises(BaseException):  # noqa: B017 - as a process that is killed
+        run(root, calls=Faulty(root, at=14))
+    assert run(root) == 1
+    assert "sctune rollback 1" in capfd.readouterr().err
+    assert run_rollback(None, force=False, yes=True, machine=here(root)) == 0
+    assert snapshot(root) == before
