@@ -425,3 +425,15 @@ def test_no_permission_to_write_the_journal(root: str) -> None:
     with pytest.raises(Refused, match="nothing was changed: the journal cannot be written: permission denied"):
         apply((SWAPPINESS,), writer=writer, journal=journal, request=REQUEST, lock=lock)
     assert read(root, "/proc/sys/vm/swappiness") == "60\n"
+
+
+def test_a_value_that_another_resets_is_written_though_it_is_right(root: str) -> None:
+    queue = "/sys/block/sda/queue"
+    scheduler = WriteValue(setting="scheduler", path=f"{queue}/scheduler", value="mq-deadline", before="none")
+    requests = WriteValue(setting="requests", path=f"{queue}/nr_requests", value="64", before="64", reset_by=f"{queue}/scheduler")
+    assert run(root, requests).ending is Ending.NOTHING
+    before = snapshot(root)
+    assert run(root, scheduler, requests).settings == ("scheduler", "requests")
+    assert read(root, f"{queue}/nr_requests") == "64\n"
+    assert back(root).exit_code == 0
+    assert snapshot(root) == before
