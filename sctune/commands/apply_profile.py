@@ -132,6 +132,7 @@ def _options(made: Plan) -> tuple[tuple[str, str], ...]:
 
 def _remaining(after: Plan) -> tuple[str, ...]:
     """What a plan made afterwards would still change: it has to be empty."""
+    from sctune.tuning import plan_iscsi
     from sctune.tuning.model import Decision
 
     found: list[str] = []
@@ -141,6 +142,8 @@ def _remaining(after: Plan) -> tuple[str, ...]:
         ]
     if after.options.persist:
         found += [f"{file.path} is not as it was written" for file in after.files if file.decision is Decision.CHANGE]
+    if after.iscsi is not None:
+        found += [f"{one.setting} is not as it was set" for one in plan_iscsi.operations(after.iscsi)]
     return tuple(found)
 
 

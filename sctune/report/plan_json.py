@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from sctune.host.base import HostIdentity, Source
     from sctune.tuning.execute import Applied
+    from sctune.tuning.iscsi.plan import IscsiPlan
     from sctune.tuning.model import Item, Plan, PlannedFile
 
 
@@ -38,6 +39,7 @@ def render(
         "pending": len(operations(plan)),
         "settings": [_item(item) for item in plan.items],
         "files": [_file(file) for file in plan.files],
+        "iscsi": None if plan.iscsi is None else _iscsi(plan.iscsi),
         "conflicts": [clean(text) for text in plan.conflicts],
         "warnings": [clean(text) for text in plan.warnings],
         "unread": [clean(text) for text in plan.unread],
@@ -54,6 +56,26 @@ def _applied(done: Applied, remaining: Sequence[str]) -> dict[str, object]:
         "failed": clean(done.failed) or None,
         "reason": clean(done.reason) or None,
         "remaining": [clean(text) for text in remaining],
+    }
+
+
+def _iscsi(plan: IscsiPlan) -> dict[str, object]:
+    return {
+        "settings": [
+            {
+                "key": item.key,
+                "place": item.place,
+                "where": clean(item.where),
+                "current": item.current,
+                "wanted": item.wanted,
+                "decision": item.decision,
+                "reason": clean(item.why) or None,
+            }
+            for item in plan.items
+        ],
+        "difference": [clean(line) for line in plan.difference()],
+        "outages": [clean(one.words) for one in plan.survivals],
+        "notes": [clean(text) for text in plan.notes],
     }
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sctune.report.layout import Page
 from sctune.report.sanitize import clean
 from sctune.tuning.model import Decision
-from sctune.tuning.operations import FileState
+from sctune.tuning.operations import FileState, RunTool, WriteValue
 from sctune.tuning.schema import Risk, Section
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from sctune.host.base import HostIdentity
     from sctune.report.layout import Style
+    from sctune.tuning.iscsi.plan import IscsiPlan
     from sctune.tuning.model import Item, Plan, PlannedFile
 
 _SHOWN = 6
@@ -39,7 +40,7 @@ def render(plan: Plan, *, identity: HostIdentity, style: Style) -> str:
     changes = [item for item in plan.items if item.decision is Decision.CHANGE] if plan.options.live else []
     files = [file for file in plan.files if file.decision is Decision.CHANGE] if plan.options.persist else []
     page.add(f": {clean(plan.profile.summary)}", lead=plan.profile.name, sgr="1", hang=2)
-    page.add(f"{clean(identity.name)}, Linux {clean(identity.kernel)}: {_sum(changes, files)}", hang=2)
+    page.add(f"{clean(identity.name)}, Linux {clean(identity.kernel)}: {_sum(changes, files, plan.iscsi)}", hang=2)
     for heading, sentences, sgr in (
         ("Conflicts", plan.conflicts, "1;31"),
         ("Warnings", plan.warnings, "1;33"),
@@ -54,15 +55,26 @@ def render(plan: Plan, *, identity: HostIdentity, style: Style) -> str:
         _change(page, group)
     for file in files:
         _file(page, file)
+    if plan.iscsi is not None:
+        from sctune.report.plan_iscsi import add
+
+        add(page, plan.iscsi, plan.profile)
     _rest(page, plan)
     return page.text()
 
 
-def _sum(changes: list[Item], files: list[PlannedFile]) -> str:
+def _sum(changes: list[Item], files: list[PlannedFile], iscsi: IscsiPlan | None) -> str:
+    places = [item.operation for item in iscsi.items if item.operation is not None] if iscsi is not None else []
+    values = len(changes) + sum(isinstance(one, WriteValue) for one in places)
+    kept = len(files) + (iscsi is not None and iscsi.file is not None)
+    records = len({one.argv[:9] for one in places if isinstance(one, RunTool)})
     parts = [
-        f"{count} {word}{'' if count == 1 else 's'}" for count, word in ((len(changes), "value"), (len(files), "file")) if count
+        f"{count} {word}{'' if count == 1 else 's'}"
+        for count, word in ((values, "value"), (kept, "file"), (records, "node record"))
+        if count
     ]
-    return f"{' and '.join(parts)} would change" if parts else "nothing would change"
+    told = ", ".join(parts[:-1]) + " and " + parts[-1] if len(parts) > 1 else "".join(parts)
+    return f"{told} would change" if parts else "nothing would change"
 
 
 def _groups(items: Iterable[Item]) -> Iterator[list[Item]]:

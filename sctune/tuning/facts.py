@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from sctune.model.target import TgtState
     from sctune.model.tgt_tuning import TargetParameters, TgtVersion
     from sctune.model.tuned import TunedProfile
+    from sctune.tuning.iscsi.view import View
     from sctune.tuning.model import Options
     from sctune.tuning.schema import Profile
 
@@ -77,6 +78,7 @@ class Facts:
     targets: tuple[TargetParameters, ...] | Unavailable
     tgt_version: TgtVersion | Unavailable
     tgtds: Mapping[int, tuple[str, str]]
+    iscsi: View | None
     modules: Mapping[str, str | Unavailable]
     tuned: Tuned | Unavailable
     tuned_profile: TunedProfile | Unavailable
@@ -125,6 +127,7 @@ def gather(inventory: Inventory, profile: Profile, options: Options) -> Facts:
         targets=inventory.tgt_parameters if tgt else NOT_ASKED,
         tgt_version=inventory.tgt_version if tgt else NOT_ASKED,
         tgtds=_tgtds(inventory) if tgt else {},
+        iscsi=_iscsi(inventory, profile) if Section.ISCSI in sections else None,
         modules={setting.name: _parameter(host, setting.name) for setting in profile.of(Section.MODULE)},
         tuned=inventory.tuned,
         tuned_profile=inventory.tuned_profile,
@@ -146,6 +149,13 @@ def _sysctl(host: Host, profile: Profile) -> SysctlState | Unavailable:
     from sctune.probes.sysctl import probe
 
     return probe(host, tuple(dict.fromkeys(key for setting in profile.of(Section.SYSCTL) for key in knob_of(setting.name))))
+
+
+def _iscsi(inventory: Inventory, profile: Profile) -> View:
+    from sctune.probes.iscsid_conf import CONFIGURATION
+    from sctune.tuning.iscsi.view import look
+
+    return look(inventory, _file(inventory.host, CONFIGURATION), [setting.name for setting in profile.of(Section.ISCSI)])
 
 
 def _tgtds(inventory: Inventory) -> dict[int, tuple[str, str]]:

@@ -13,7 +13,7 @@ from sctune.errors import UserError
 from sctune.records import dataclass, replace
 from sctune.sysctl import knob_of
 from sctune.tuning.profile import HINT, NAME, read
-from sctune.tuning.schema import Profile, Section, Setting, Value
+from sctune.tuning.schema import PATHS, Profile, Section, Setting, Value, key_of
 from sctune.tuning.value import normal
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ LEAVE = "leave"
 """--set KEY=leave: this setting is left alone."""
 FLUSH_SPEED = "flush_speed"
 """--set flush_speed=SPEED: no setting, but what sizes are made of."""
+PATHS_OF_HOST = "paths"
+"""--set paths=any: how many paths disks have does not matter; one and several say it for the profile."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,7 +152,12 @@ def override(profile: Profile, given: Sequence[str]) -> Overridden:
         if key == FLUSH_SPEED:
             flush_speed = _speed(value)
             continue
-        old = settings.get(key) or _other_name(key, settings)
+        if key == PATHS_OF_HOST:
+            if value not in (*PATHS, "any"):
+                raise UserError(f"--set {key}={value}: expected one of {', '.join((*PATHS, 'any'))}")
+            profile = replace(profile, paths=None if value == "any" else value)
+            continue
+        old = settings.get(key) or settings.get(key_of(Section.ISCSI, key)) or _other_name(key, settings)
         if old is None:
             near = difflib.get_close_matches(key, [*settings, FLUSH_SPEED], n=1)
             raise UserError(

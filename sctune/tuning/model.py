@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from sctune.records import dataclass
 
 if TYPE_CHECKING:
+    from sctune.tuning.iscsi.plan import IscsiPlan
     from sctune.tuning.operations import FileState, Operation
     from sctune.tuning.schema import Profile, Setting
     from sctune.unavailable import Unavailable
@@ -71,13 +72,15 @@ class Options:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """`conflicts` are what would win over it in the end (a later file, a second profile): nothing is applied while there are
-    any. `warnings` are told and stop nothing. `unread` is what could not be looked at."""
+    """`iscsi` is the part about open-iscsi, None where the profile has none. `conflicts` are what would win over it in the end (a
+    later file, a second profile), or contradicts the host: nothing is applied while there are any. `warnings` are told and stop
+    nothing. `unread` is what could not be looked at."""
 
     profile: Profile
     options: Options
     items: tuple[Item, ...]
     files: tuple[PlannedFile, ...]
+    iscsi: IscsiPlan | None
     conflicts: tuple[str, ...]
     warnings: tuple[str, ...]
     unread: tuple[str, ...]

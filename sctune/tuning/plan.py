@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from sctune.records import replace
 from sctune.sysctl import numbers
+from sctune.tuning import plan_iscsi
 from sctune.tuning.facts import gather
 from sctune.tuning.files import PLACES, Kept, assignments, render
 from sctune.tuning.model import Decision, Item, Options, Plan, PlannedFile
@@ -20,7 +21,7 @@ from sctune.tuning.plan_sysctl import overruled, plan_setting
 from sctune.tuning.plan_system import plan_governors, plan_huge_pages, plan_module
 from sctune.tuning.plan_targets import plan_loops, plan_targets
 from sctune.tuning.schema import Attribute, Section
-from sctune.tuning.select import host_refuses
+from sctune.tuning.select import refuses
 from sctune.tuning.value import resolve
 from sctune.tuning.warnings import warn
 from sctune.unavailable import Unavailable, known
@@ -56,7 +57,7 @@ def operations(plan: Plan) -> tuple[Operation, ...]:
         for file in (plan.files if plan.options.persist else ())
         if file.decision is Decision.CHANGE and not isinstance(file.before, Unavailable)
     )
-    return (*live, *files)
+    return (*live, *files, *(plan_iscsi.operations(plan.iscsi) if plan.iscsi is not None else ()))
 
 
 def decide(facts: Facts, profile: Profile, options: Options) -> Plan:
@@ -66,6 +67,9 @@ def decide(facts: Facts, profile: Profile, options: Options) -> Plan:
     kept = list(_kept(profile, planned, facts))
     files = tuple(_files(profile, kept, facts))
     conflicts: list[str] = []
+    iscsi = plan_iscsi.decide(facts, profile, options, lambda path: _read_only(path, facts.mounts))
+    if iscsi is not None:
+        conflicts += [str(one) for one in iscsi.refusals]
     content = next((file.after for file in files if file.path == sysctl_path(profile.name)), None)
     if content is not None and not isinstance(facts.sysctl, Unavailable) and options.persist:
         conflicts += overruled(sysctl_path(profile.name), assignments(content), facts.sysctl)
@@ -79,9 +83,10 @@ def decide(facts: Facts, profile: Profile, options: Options) -> Plan:
         options=options,
         items=items,
         files=files,
+        iscsi=iscsi,
         conflicts=tuple(conflicts),
-        warnings=warn(facts, profile, items),
-        unread=_unread(items, files, facts, pins),
+        warnings=warn(facts, items),
+        unread=(*_unread(items, files, facts, pins), *plan_iscsi.unread(iscsi)),
     )
 
 
@@ -90,9 +95,9 @@ def _items(facts: Facts, profile: Profile, pins: Pins) -> Iterator[Item]:
     wanted: dict[str, str] = {}
     schedulers: dict[str, str] = {}
     for setting in in_order(profile):
-        if setting.section is Section.ISCSI:
+        refused = refuses(setting, facts)
+        if setting.section is Section.ISCSI and not refused:
             continue  # sctune.tuning.iscsi plans these
-        refused = _refused(setting, facts)
         choices, how = ((), "") if refused else resolve(setting.value, facts.amounts)
         if not choices:
             yield Item(
@@ -128,12 +133,6 @@ def _items(facts: Facts, profile: Profile, pins: Pins) -> Iterator[Item]:
                 wanted[setting.name] = choices[0]
     if targets:
         yield from plan_targets(tuple(targets), wanted, facts)
-
-
-def _refused(setting: Setting, facts: Facts) -> str:
-    if setting.opt_in:
-        return f"only where it is asked for: --set {setting.key}={setting.value.choices[0]}"
-    return host_refuses(setting.when, facts.traits)
 
 
 def in_order(profile: Profile) -> list[Setting]:
@@ -209,7 +208,7 @@ def _kept(profile: Profile, items: list[Item], facts: Facts) -> Iterator[Kept]:
         found = by_key.get(setting.key, [])
         if setting.section not in PLACES or not found:
             continue
-        refused = bool(_refused(setting, facts))
+        refused = bool(refuses(setting, facts))
         choices, _ = ((), "") if refused else resolve(setting.value, facts.amounts)
         if not choices or any(item.decision in (Decision.PINNED, Decision.READ_ONLY, Decision.UNKNOWN) for item in found):
             continue

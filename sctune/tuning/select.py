@@ -13,7 +13,8 @@ from sctune.records import dataclass
 if TYPE_CHECKING:
     from sctune.model.block import BlockDevice
     from sctune.model.report import Role
-    from sctune.tuning.schema import When
+    from sctune.tuning.facts import Facts
+    from sctune.tuning.schema import Setting, When
 
 TRANSPORTS: dict[str, str] = {
     "iscsi": "*/session[0-9]*/*",
@@ -52,6 +53,13 @@ class Traits:
     roles: tuple[Role, ...]
     memory: int | None
     kernel: str
+
+
+def refuses(setting: Setting, facts: Facts) -> str:
+    """Why a setting is not for this host, or not unless it is asked for; "" where it is."""
+    if setting.opt_in:
+        return f"only where it is asked for: --set {setting.key}={setting.value.choices[0]}"
+    return host_refuses(setting.when, facts.traits)
 
 
 def host_refuses(when: When, traits: Traits) -> str:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from sctune.model.units import size_words
 from sctune.tuning.model import Decision
-from sctune.tuning.schema import Section
 from sctune.unavailable import known
 
 if TYPE_CHECKING:
@@ -14,14 +13,13 @@ if TYPE_CHECKING:
 
     from sctune.tuning.facts import Facts
     from sctune.tuning.model import Item
-    from sctune.tuning.schema import Profile
 
 _MADE = (Decision.CHANGE, Decision.ALREADY)
 
 
-def warn(facts: Facts, profile: Profile, items: tuple[Item, ...]) -> tuple[str, ...]:
+def warn(facts: Facts, items: tuple[Item, ...]) -> tuple[str, ...]:
     """Sentences, the gravest first."""
-    return (*_dirty(facts, items), *_container(facts), *_rights(facts, items), *_elsewhere(profile))
+    return (*_dirty(facts, items), *_container(facts), *_rights(facts, items))
 
 
 def _dirty(facts: Facts, items: Iterable[Item]) -> Iterator[str]:
@@ -59,9 +57,3 @@ def _container(facts: Facts) -> Iterator[str]:
 def _rights(facts: Facts, items: Iterable[Item]) -> Iterator[str]:
     if not facts.privileged and any(item.operations for item in items):
         yield "applying it takes root"
-
-
-def _elsewhere(profile: Profile) -> Iterator[str]:
-    count = len(profile.of(Section.ISCSI))
-    if count:
-        yield f"{count} settings of open-iscsi are not part of this plan"

@@ -18,7 +18,7 @@ from sctune.errors import UserError
 from sctune.host.root import RootHost
 from sctune.report.format import Plain
 from sctune.tuning.machine import Machine
-from tests.unit.tuning_hosts import Faulty, Kernel, machine, parts, snapshot
+from tests.unit.tuning_hosts import RECORD, Faulty, Kernel, machine, parts, snapshot
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,7 +57,7 @@ def here(root: str, calls: Kernel | None = None) -> Machine:
     return Machine(writer=writer, journal=journal, lock=lock)
 
 
-def run(at: str, *, calls: Kernel | None = None, **options: Any) -> int:
+def run(at: str, *, profile: str = "ours", calls: Kernel | None = None, **options: Any) -> int:
     given: dict[str, Any] = {
         "dry_run": False,
         "given": (),
@@ -70,7 +70,7 @@ def run(at: str, *, calls: Kernel | None = None, **options: Any) -> int:
         "output": None,
         "config_path": "/dev/null",
     }
-    return run_apply_profile("ours", machine=here(at, calls), **(given | options))
+    return run_apply_profile(profile, machine=here(at, calls), **(given | options))
 
 
 def read(root: str, path: str) -> str:
@@ -202,3 +202,27 @@ def test_an_interrupted_apply_is_undone_before_the_next(root: str, capfd: pytest
     assert "sctune rollback 1" in capfd.readouterr().err
     assert run_rollback(None, force=False, yes=True, machine=here(root)) == 0
     assert snapshot(root) == before
+
+
+def test_iscsid_conf_keeps_its_owner_and_its_secrets(root: str, capfd: pytest.CaptureFixture[str]) -> None:
+    path = f"{root}/etc/iscsi.real/iscsid.conf"
+    with open(root + RECORD, "a") as file:
+        file.write("node.conn[0].timeo.noop_out_interval = 5\nnode.conn[0].timeo.noop_out_timeout = 5\n")
+    before, owner = snapshot(root), os.stat(path)
+    assert run(root, profile="iscsi-root", dry_run=True) == 4
+    shown = capfd.readouterr().out
+    assert "iscsi.node.session.timeo.replacement_timeout" in shown
+    assert "1 file and 1 node record would change" in shown
+    assert "live session" not in shown
+    assert run(root, profile="iscsi-root") == 0, capfd.readouterr()
+    told = capfd.readouterr()
+    now = os.stat(path)
+    assert (now.st_mode, now.st_uid, now.st_gid) == (owner.st_mode, owner.st_uid, owner.st_gid)
+    assert "node.session.timeo.replacement_timeout = 7200" in read(root, "/etc/iscsi.real/iscsid.conf")
+    assert "password = Hunter2x" in read(root, RECORD)
+    assert run(root, profile="iscsi-root", dry_run=True) == 0
+    assert run_rollback(None, force=False, yes=True, machine=here(root)) == 0
+    assert snapshot(root) == before
+    assert run(root, profile="iscsi-root", format=Plain.JSON) == 0
+    everything = shown + told.out + told.err + "".join(capfd.readouterr())
+    assert not any(secret in everything for secret in ("Hunter2x", "s3cret"))

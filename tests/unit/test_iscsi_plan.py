@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -365,7 +364,7 @@ def test_the_view_of_an_inventory() -> None:
     ],
 )
 def test_profiles(name: str, paths: str | None, values: tuple[int, int, int]) -> None:
-    found = catalogue(str(Path(__file__).resolve().parent.parent / "data" / "profiles"))
+    found = catalogue()
     profile = joined(name, found)
     assert profile.paths == paths
     given = wanted_of(profile.of(Section.ISCSI))

@@ -570,7 +570,10 @@ def host_of_everything() -> Kernel:
         },
         governors={"policy0": "powersave"},
         huge_pages="never",
-        files={"/etc/sysctl.d/90-sctune-enterprise-storage.conf": "vm.dirty_ratio = 3\n"},
+        files={
+            "/etc/sysctl.d/90-sctune-enterprise-storage.conf": "vm.dirty_ratio = 3\n",
+            "/etc/iscsi/iscsid.conf": "node.session.timeo.replacement_timeout = 33\n",
+        },
     )
 
 

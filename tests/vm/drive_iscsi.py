@@ -42,7 +42,7 @@ def state(path: str) -> FileState | None:
 
 def made(profile: str, *, told: bool) -> IscsiPlan:
     """The plan for this machine."""
-    whole = joined(profile, catalogue(str(Path(__file__).resolve().parents[1] / "data" / "profiles")))
+    whole = joined(profile, catalogue())
     values = wanted_of(whole.of(Section.ISCSI))
     with LiveHost() as host:
         seen = look(Inventory(host, Config()), state(CONFIGURATION), [one.name for one in values])

@@ -29,6 +29,7 @@ class Decision(StrEnum):
     NEXT_LOGIN = "at the next login"  # no live session can be given it
     MULTIPATH = "multipathd's"  # multipathd sets it: multipath.conf is the place
     ABSENT = "not present"
+    READ_ONLY = "read-only"  # the file system of that place takes no writes
     UNKNOWN = "unknown"  # could not be looked at; nothing is changed
 
 
