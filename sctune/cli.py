@@ -137,6 +137,7 @@ def checks() -> Body:
 app.command()(cli_volumes.capacity)
 app.command()(cli_tuning.profiles)
 app.command("apply-profile")(cli_tuning.apply_profile)
+app.command("verify-profile")(cli_tuning.verify_profile)
 app.command()(cli_journal.rollback)
 app.command()(cli_journal.history)
 

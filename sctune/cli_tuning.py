@@ -77,3 +77,36 @@ def apply_profile(
         output=output,
         config_path=config,
     )
+
+
+def verify_profile(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A profile; sctune profiles lists them.")],
+    *,
+    given: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="As for apply-profile; default: as it was applied to this machine."),
+    ] = None,
+    from_path: From = None,
+    root: Root = None,
+    format: Annotated[Plain, typer.Option("--format", help="For people or programs.")] = Plain.TEXT,
+    output: OutputFile = None,
+    config: Configuration = None,
+) -> Body:
+    """Say whether a host is as a profile has it.
+
+    What is in force, and the files that keep it. Changes nothing.
+
+    Exit code: 0 it is; 1 it is not; 2 wrong usage, profile or configuration; 3 not everything could be read.
+    """
+    from sctune.commands.verify_profile import run_verify_profile
+
+    return partial(
+        run_verify_profile,
+        name,
+        given=tuple(given or ()),
+        from_path=from_path,
+        root=root,
+        format=format,
+        output=output,
+        config_path=config,
+    )

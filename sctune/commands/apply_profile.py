@@ -6,6 +6,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from sctune.commands.planned import differences, planner
 from sctune.errors import UserError
 from sctune.exitcodes import ExitCode
 from sctune.report.atomic import Output
@@ -14,13 +15,11 @@ from sctune.report.format import Plain
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sctune.host.base import HostIdentity, Source
+    from sctune.commands.planned import Seen
     from sctune.report.layout import Style
     from sctune.tuning.execute import Applied
     from sctune.tuning.machine import Machine
     from sctune.tuning.model import Plan
-
-    Look = tuple[Plan, HostIdentity, Source]
 
 
 def run_apply_profile(
@@ -40,44 +39,25 @@ def run_apply_profile(
 ) -> int:
     """Plans; shows the plan, or does it. A dry run returns 4 where anything would change; both return 1 where something could not
     be looked at, and applying where it was refused or undone."""
-    from sctune.config.load import load as load_config
-    from sctune.host.choose import open_host
-    from sctune.inventory import Inventory
-    from sctune.progress import progress
-    from sctune.tuning.load import catalogue, joined, override
-    from sctune.tuning.model import Options
-    from sctune.tuning.plan import operations, plan
+    from sctune.tuning.plan import operations
 
     if not dry_run and (from_path is not None or root is not None):
         raise UserError("only the machine that sctune runs on can be changed", "add --dry-run to see the plan for another")
     if not dry_run and format is Plain.JSON and not yes:
         raise UserError("--format json asks nobody", "add --yes, or --dry-run to see the plan alone")
     destination = Output(output)
-    found = override(joined(name, catalogue()), given)
-    config = load_config(config_path)
-
-    def look() -> Look:
-        host = open_host(from_path, root)
-        try:
-            inventory = Inventory(host, config)
-            with progress(inventory):
-                options = Options(live=live, persist=persist, flush_speed=found.flush_speed, given=given)
-                made = plan(inventory, found.profile, options)
-            return made, inventory.identity, host.source
-        finally:
-            host.close()
-
+    look = planner(name, given=given, live=live, persist=persist, from_path=from_path, root=root, config_path=config_path)
     seen = look()
     if dry_run:
         _show(seen, None, (), format=format, destination=destination)
-        if operations(seen[0]):
+        if operations(seen.plan):
             return ExitCode.PENDING
-        return ExitCode.FAILED if seen[0].unread else ExitCode.OK
+        return ExitCode.FAILED if seen.plan.unread else ExitCode.OK
     return _apply(seen, look, format=format, destination=destination, yes=yes, machine=machine)
 
 
 def _apply(
-    seen: Look, look: Callable[[], Look], *, format: Plain, destination: Output, yes: bool, machine: Machine | None
+    seen: Seen, look: Callable[[], Seen], *, format: Plain, destination: Output, yes: bool, machine: Machine | None
 ) -> ExitCode:
     from sctune.commands.refusing import agreed, may_ask, refused
     from sctune.tuning.doing import reason
@@ -88,7 +68,7 @@ def _apply(
     from sctune.tuning.plan import operations
     from sctune.tuning.writer import Refused
 
-    made = seen[0]
+    made = seen.plan
     here = machine or this_machine()
     todo = operations(made)
     shown = False
@@ -115,7 +95,7 @@ def _apply(
             done = apply(wanted, writer=here.writer, journal=here.journal, request=request, lock=here.lock)
     except Refused as error:
         return refused(error)
-    remaining = _remaining(look()[0]) if done.ending is Ending.APPLIED else ()
+    remaining = differences(look().plan) if done.ending is Ending.APPLIED else ()
     _show(seen, done, remaining, format=format, destination=destination, whole=not shown and not yes)
     return ExitCode.FAILED if done.exit_code or remaining or made.unread else ExitCode.OK
 
@@ -130,25 +110,8 @@ def _options(made: Plan) -> tuple[tuple[str, str], ...]:
     return tuple(found)
 
 
-def _remaining(after: Plan) -> tuple[str, ...]:
-    """What a plan made afterwards would still change: it has to be empty."""
-    from sctune.tuning import plan_iscsi
-    from sctune.tuning.model import Decision
-
-    found: list[str] = []
-    if after.options.live:
-        found += [
-            f"{item.setting.key}: {item.subject} is {item.current}, to be {item.wanted}" for item in after.items if item.operations
-        ]
-    if after.options.persist:
-        found += [f"{file.path} is not as it was written" for file in after.files if file.decision is Decision.CHANGE]
-    if after.iscsi is not None:
-        found += [f"{one.setting} is not as it was set" for one in plan_iscsi.operations(after.iscsi)]
-    return tuple(found)
-
-
 def _show(
-    seen: Look,
+    seen: Seen,
     done: Applied | None,
     remaining: tuple[str, ...],
     *,
@@ -157,11 +120,11 @@ def _show(
     whole: bool = True,
 ) -> None:
     """The plan, and what was done. `whole`: the plan too, where it was not shown before."""
-    made, identity, source = seen
+    made, identity = seen.plan, seen.identity
     if format is Plain.JSON:
         from sctune.report.plan_json import render as render_json
 
-        destination.write(render_json(made, identity=identity, source=source, done=done, remaining=remaining).encode())
+        destination.write(render_json(made, identity=identity, source=seen.source, done=done, remaining=remaining).encode())
         return
     from sctune.report.applied_text import render as render_applied
     from sctune.report.layout import encode, style_for

@@ -14,6 +14,7 @@ import sctune.host.choose
 from sctune.__main__ import main
 from sctune.commands.apply_profile import run_apply_profile
 from sctune.commands.rollback import run_rollback
+from sctune.commands.verify_profile import run_verify_profile
 from sctune.errors import UserError
 from sctune.host.root import RootHost
 from sctune.report.format import Plain
@@ -154,7 +155,7 @@ def test_what_does_not_stay_is_told(root: str, capfd: pytest.CaptureFixture[str]
 
     monkeypatch.setattr(sctune.host.choose, "open_host", looked)
     assert run(root) == 1
-    assert "vm.swappiness is 99, to be 10" in capfd.readouterr().out
+    assert "vm.swappiness: it is 99, to be 10" in capfd.readouterr().out
 
 
 def test_one_half_alone(root: str) -> None:
@@ -226,3 +227,45 @@ def test_iscsid_conf_keeps_its_owner_and_its_secrets(root: str, capfd: pytest.Ca
     assert run(root, profile="iscsi-root", format=Plain.JSON) == 0
     everything = shown + told.out + told.err + "".join(capfd.readouterr())
     assert not any(secret in everything for secret in ("Hunter2x", "s3cret"))
+
+
+def verify(root: str, profile: str = "ours", **options: Any) -> int:
+    given: dict[str, Any] = {"given": (), "from_path": None, "root": None, "format": Plain.TEXT, "output": None}
+    return run_verify_profile(profile, config_path="/dev/null", machine=here(root), **(given | options))
+
+
+def test_verify(root: str, capfd: pytest.CaptureFixture[str]) -> None:
+    assert verify(root) == 1
+    out = capfd.readouterr().out
+    assert "ours: 3 differences, which is not applied by sctune here" in out
+    assert f"{FILE}: is missing" in out
+    run(root, given=("vm.swappiness=5",))
+    capfd.readouterr()
+    assert verify(root) == 0
+    assert capfd.readouterr().out == "ours: conforms, as transaction 1 applied it (vm.swappiness=5)\n"
+    assert verify(root, given=("vm.swappiness=7",)) == 1
+    with open(f"{root}/proc/sys/vm/swappiness", "w") as file:
+        file.write("6\n")
+    capfd.readouterr()
+    assert verify(root) == 1
+    assert "vm.swappiness: it is 6, to be 5" in capfd.readouterr().out
+    assert verify(root, format=Plain.JSON) == 1
+    document = json.loads(capfd.readouterr().out)
+    assert (document["conforms"], document["set"]) == (False, ["vm.swappiness=5"])
+    assert document["differences"] == ["vm.swappiness: it is 6, to be 5"]
+
+
+def test_verify_of_one_half(root: str) -> None:
+    run(root, persist=False)
+    assert verify(root) == 0
+    assert verify(root, given=("vm.swappiness=10",)) == 1  # what is asked for is the whole
+
+
+def test_what_cannot_be_read_does_not_conform(
+    root: str, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(root)
+    monkeypatch.setattr(sctune.host.choose, "open_host", lambda _from, _root: RootHost(root))
+    capfd.readouterr()
+    assert verify(root) == 3
+    assert "could not be looked at: whether tuned runs" in capfd.readouterr().out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -231,3 +232,10 @@ def test_a_sites_own_profiles(tmp_path: Path) -> None:
         joined("broken", found)
     with pytest.raises(UserError, match="did you mean"):
         joined("storage-control", found)
+
+
+@pytest.mark.parametrize("name", sorted(catalogue("/nowhere").profiles))
+def test_no_sentence_is_cut_by_what_yaml_takes_for_a_comment(name: str) -> None:
+    with open(catalogue("/nowhere").profiles[name].file) as file:
+        cut = [line for line in file if re.match(r"\s*(?:why|source|summary): [^\"'>|\n].* #", line)]
+    assert cut == []

@@ -1,0 +1,83 @@
+"""What apply-profile and verify-profile share: one look at a host, and the plan of a profile for it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sctune.records import dataclass
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sctune.host.base import HostIdentity, Source
+    from sctune.tuning.model import Plan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """A plan, and the host that it is for."""
+
+    plan: Plan
+    identity: HostIdentity
+    source: Source
+
+
+def planner(
+    name: str,
+    *,
+    given: tuple[str, ...],
+    live: bool,
+    persist: bool,
+    from_path: str | None,
+    root: str | None,
+    config_path: str | None,
+) -> Callable[[], Seen]:
+    """Makes the plan anew each time it is called. Raises UserError, at once, for a wrong profile, --set or configuration."""
+    from sctune.config.load import load as load_config
+    from sctune.host.choose import open_host
+    from sctune.inventory import Inventory
+    from sctune.progress import progress
+    from sctune.tuning.load import catalogue, joined, override
+    from sctune.tuning.model import Options
+    from sctune.tuning.plan import plan
+
+    found = override(joined(name, catalogue()), given)
+    config = load_config(config_path)
+
+    def look() -> Seen:
+        host = open_host(from_path, root)
+        try:
+            inventory = Inventory(host, config)
+            with progress(inventory):
+                options = Options(live=live, persist=persist, flush_speed=found.flush_speed, given=given)
+                made = plan(inventory, found.profile, options)
+            return Seen(plan=made, identity=inventory.identity, source=host.source)
+        finally:
+            host.close()
+
+    return look
+
+
+def differences(made: Plan) -> tuple[str, ...]:
+    """What a host has otherwise than the plan wants it, in words without a file's contents."""
+    from sctune.tuning import plan_iscsi
+    from sctune.tuning.model import Decision
+
+    found: list[str] = []
+    if made.options.live:
+        found += [
+            f"{item.setting.key}: it is {item.current}, to be {item.wanted}"
+            if item.subject in ("", item.setting.name)
+            else f"{item.setting.key}: {item.subject} has {item.current}, to be {item.wanted}"
+            for item in made.items
+            if item.operations
+        ]
+    if made.options.persist:
+        found += [
+            f"{file.path}: {'is missing' if file.before is None else 'is not as the profile has it'}"
+            for file in made.files
+            if file.decision is Decision.CHANGE
+        ]
+    if made.iscsi is not None:
+        found += [f"{one.setting}: is not as the profile has it" for one in plan_iscsi.operations(made.iscsi)]
+    return tuple(found)

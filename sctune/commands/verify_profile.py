@@ -1,0 +1,107 @@
+"""`sctune verify-profile`."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from sctune.commands.planned import differences, planner
+from sctune.exitcodes import ExitCode
+from sctune.report.atomic import Output
+from sctune.report.format import Plain
+
+if TYPE_CHECKING:
+    from sctune.commands.planned import Seen
+    from sctune.tuning.journal import Journal
+    from sctune.tuning.machine import Machine
+
+
+def run_verify_profile(
+    name: str,
+    *,
+    given: tuple[str, ...],
+    from_path: str | None,
+    root: str | None,
+    format: Plain,
+    output: str | None,
+    config_path: str | None,
+    machine: Machine | None = None,
+) -> int:
+    """Says whether a host is as a profile has it: its plan has to be empty. Where it was applied to this machine and no --set is
+    given, with the options it was applied with. Returns 1 where it is not, 3 where that cannot be told."""
+    from sctune.tuning.machine import machine as this_machine
+
+    destination = Output(output)
+    live = persist = True
+    how = ""
+    if from_path is None and root is None and not given:
+        given, live, persist, how = _as_applied(name, (machine or this_machine()).journal)
+    seen = planner(name, given=given, live=live, persist=persist, from_path=from_path, root=root, config_path=config_path)()
+    wrong = (*differences(seen.plan), *seen.plan.conflicts)
+    if format is Plain.JSON:
+        destination.write((json.dumps(_document(seen, wrong), indent=2, ensure_ascii=False) + "\n").encode())
+    else:
+        from sctune.report.layout import encode
+
+        destination.write(encode(_text(seen, wrong, how, destination), sys.stdout.encoding or "utf-8"))
+    if wrong:
+        return ExitCode.FAILED
+    return ExitCode.INCOMPLETE if seen.plan.unread else ExitCode.OK
+
+
+def _as_applied(name: str, journal: Journal) -> tuple[tuple[str, ...], bool, bool, str]:
+    """(--set, live, persist, in words) of the last time that it was applied and not rolled back."""
+    from sctune.tuning.journal import JournalError
+    from sctune.tuning.transaction import Status, open_transactions
+
+    try:
+        for found in open_transactions(journal):
+            if found.begin is not None and found.begin.profile == name and found.status is Status.APPLIED:
+                options = found.begin.options
+                keys = {key for key, _ in options}
+                given = tuple(value for key, value in options if key == "set")
+                words = f"as transaction {found.number} applied it" + (f" ({', '.join(given)})" if given else "")
+                return given, "persist-only" not in keys, "live-only" not in keys, words
+    except JournalError as error:
+        return (), True, True, f"as it is by itself: with which options it was applied is not known ({error.message})"
+    return (), True, True, "which is not applied by sctune here"
+
+
+def _text(seen: Seen, wrong: tuple[str, ...], how: str, destination: Output) -> str:
+    from sctune.report.layout import Page, style_for
+    from sctune.report.sanitize import clean
+    from sctune.report.words import count_words
+
+    page = Page(style=style_for(is_terminal=destination.is_terminal, environment=os.environ))
+    verdict = f"{count_words(len(wrong), 'difference')}" if wrong else "nothing that could be looked at differs"
+    if not wrong and not seen.plan.unread:
+        verdict = "conforms"
+    page.add(f": {verdict}{', ' if how else ''}{clean(how)}", lead=seen.plan.profile.name, sgr="1", hang=2)
+    for sentence in wrong:
+        page.add(f"- {clean(sentence)}", indent=2, hang=4)
+    for sentence in seen.plan.unread:
+        page.add(f"- could not be looked at: {clean(sentence)}", indent=2, hang=4)
+    if wrong:
+        page.add("To see what would be changed:")
+        page.command(f"sctune apply-profile {seen.plan.profile.name} --dry-run", indent=2)
+    return page.text()
+
+
+def _document(seen: Seen, wrong: tuple[str, ...]) -> dict[str, object]:
+    from sctune.report.sanitize import clean
+    from sctune.version import VERSION
+
+    return {
+        "schema": 1,
+        "version": VERSION,
+        "host": {"name": clean(seen.identity.name), "kernel": clean(seen.identity.kernel), "source": seen.source},
+        "profile": seen.plan.profile.name,
+        "set": list(seen.plan.options.given),
+        "live": seen.plan.options.live,
+        "persist": seen.plan.options.persist,
+        "conforms": None if not wrong and seen.plan.unread else not wrong,
+        "differences": [clean(text) for text in wrong],
+        "unread": [clean(text) for text in seen.plan.unread],
+    }
