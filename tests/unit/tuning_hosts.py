@@ -64,6 +64,7 @@ class Kernel(Calls):
     def put_value(self, path: str, data: bytes) -> None:
         value = data.decode().removesuffix("\n")
         folder, name = os.path.split(path)
+        others: dict[str, str] = {}
         if not os.path.exists(path):
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
         if name == "scheduler":
@@ -71,19 +72,22 @@ class Kernel(Calls):
             if value not in choices:
                 raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), path)
             value = " ".join(f"[{word}]" if word == value else word for word in choices)
-            self._set(f"{folder}/nr_requests", "256")
+            others["nr_requests"] = "256"
         elif name == "read_ahead_kb":
             value = str(int(value) // 4 * 4)
         elif name in _RIVALS:
             if value == "0":
                 raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), path)
-            self._set(f"{folder}/{_RIVALS[name]}", "0")
+            others[_RIVALS[name]] = "0"
         elif name in _RIVALS.values():
-            other = next(key for key, rival in _RIVALS.items() if rival == name)
-            self._set(f"{folder}/{other}", "0")
+            others[next(key for key, rival in _RIVALS.items() if rival == name)] = "0"
         elif name == "tcp_rmem":
             value = "\t".join(value.split())
+        # A kernel does all of it in one write, which no signal cuts in two. A child that is killed here can be cut: so the value
+        # is first, since one that reads as before while its rival has changed is what no kernel ever shows.
         self._set(path, value)
+        for other, text in others.items():
+            self._set(f"{folder}/{other}", text)
 
     def _text(self, path: str) -> str:
         with open(path) as file:
