@@ -45,6 +45,8 @@ def run_apply_profile(
         raise UserError("only the machine that sctune runs on can be changed", "add --dry-run to see the plan for another")
     if not dry_run and format is Plain.JSON and not yes:
         raise UserError("--format json asks nobody", "add --yes, or --dry-run to see the plan alone")
+    if not dry_run and output is not None and not yes:
+        raise UserError("with --output nobody sees the plan that is asked about", "add --yes, or --dry-run to see the plan alone")
     destination = Output(output)
     look = planner(name, given=given, live=live, persist=persist, from_path=from_path, root=root, config_path=config_path)
     seen = look()
@@ -96,7 +98,7 @@ def _apply(
     except Refused as error:
         return refused(error)
     remaining = differences(look().plan) if done.ending is Ending.APPLIED else ()
-    _show(seen, done, remaining, format=format, destination=destination, whole=not shown and not yes)
+    _show(seen, done, remaining, format=format, destination=destination, shown=shown)
     return ExitCode.FAILED if done.exit_code or remaining or made.unread else ExitCode.OK
 
 
@@ -117,9 +119,9 @@ def _show(
     *,
     format: Plain,
     destination: Output,
-    whole: bool = True,
+    shown: bool = False,
 ) -> None:
-    """The plan, and what was done. `whole`: the plan too, where it was not shown before."""
+    """The plan, or what was done of it; with that what has to be told of the plan, unless it was `shown` before."""
     made, identity = seen.plan, seen.identity
     if format is Plain.JSON:
         from sctune.report.plan_json import render as render_json
@@ -131,9 +133,10 @@ def _show(
     from sctune.report.plan_text import render
 
     style: Style = style_for(is_terminal=destination.is_terminal, environment=os.environ)
-    parts = [render(made, identity=identity, style=style)] if whole or done is None else _warnings(made)
-    if done is not None:
-        parts.append(render_applied(done, remaining, style=style))
+    if done is None:
+        parts = [render(made, identity=identity, style=style)]
+    else:
+        parts = [*([] if shown else _warnings(made)), render_applied(done, remaining, style=style)]
     destination.write(encode("\n".join(parts), sys.stdout.encoding or "utf-8"))
 
 

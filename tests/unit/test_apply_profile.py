@@ -183,7 +183,9 @@ def test_json_is_one_document(root: str, capfd: pytest.CaptureFixture[str]) -> N
     assert json.loads(capfd.readouterr().out)["applied"] is None
 
 
-@pytest.mark.parametrize("options", [{"from_path": "/x"}, {"root": "/x"}, {"format": Plain.JSON, "yes": False}])
+@pytest.mark.parametrize(
+    "options", [{"from_path": "/x"}, {"root": "/x"}, {"format": Plain.JSON, "yes": False}, {"output": "/x", "yes": False}]
+)
 def test_wrong_usage(root: str, options: dict[str, Any]) -> None:
     with pytest.raises(UserError):
         run(root, **options)
