@@ -80,3 +80,36 @@ def test_files_alone_bring_the_values_back(boot: Callable[..., Machine], tmp_pat
         assert queue[:2] == ["100", "996"]
         assert "[mq-deadline]" in queue[2].split()
         assert machine.check("cat /sys/block/dm-*/queue/read_ahead_kb").strip() == "4096"
+
+
+VALUES = (
+    "cd /proc/sys/vm && cat dirty_ratio dirty_bytes dirty_background_ratio dirty_background_bytes swappiness; "
+    "cd /sys/block/vda/queue && cat scheduler nr_requests read_ahead_kb max_sectors_kb; "
+    "cat /sys/kernel/mm/transparent_hugepage/enabled; "
+    "ls /etc/sysctl.d /etc/udev/rules.d /etc/tmpfiles.d /etc/modprobe.d | grep sctune; true"
+)
+
+
+def test_applied_rebooted_and_rolled_back(boot: Callable[..., Machine], tmp_path: Path) -> None:
+    with boot(systemd=True, disk=tmp_path) as machine:
+        write(machine, "/etc/sctune/profiles.d/ours.yaml", SITE)
+        before = machine.check(VALUES)
+        apply = f"{SCTUNE} apply-profile ours --yes --config /dev/null"
+        verify = f"{SCTUNE} verify-profile ours --config /dev/null"
+        assert machine.run(verify, timeout=120.0).status == 1
+        done = machine.run(apply, timeout=120.0)
+        assert done.status == 0, done.stdout + done.stderr
+        assert "sctune rollback" in done.stdout
+        applied = machine.check(VALUES)
+        assert applied != before
+        again = machine.run(apply, timeout=120.0)
+        assert (again.status, "Nothing was to do" in again.stdout) == (0, True), again.stdout + again.stderr
+        machine.check("sync")
+        machine.reboot()
+        machine.check("udevadm settle")
+        kept = machine.run(verify, timeout=120.0)
+        assert (kept.status, "conforms" in kept.stdout) == (0, True), kept.stdout + kept.stderr
+        assert machine.check(VALUES) == applied
+        undone = machine.run(f"{SCTUNE} rollback --yes", timeout=120.0)
+        assert undone.status == 0, undone.stdout + undone.stderr
+        assert machine.check(VALUES) == before
