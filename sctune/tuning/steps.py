@@ -102,16 +102,18 @@ def prepare(operations: tuple[Operation, ...], writer: Writer) -> tuple[Step, ..
     and where two of them write the same place; OSError where it cannot be read."""
     steps: list[Step] = []
     places: dict[str, str] = {}
+    written: set[str] = set()
     for operation in operations:
         if not isinstance(operation, RunTool):
             place = writer.place(operation.path)
             if place in places:
                 raise Refused(f"{operation.setting} and {places[place]} both write {place}")
             places[place] = operation.setting
-        written = {one.path for one in steps if isinstance(one, ValueStep)}
         step = _prepared(operation, writer, written)
         if step is not None:
             steps.append(step)
+            if isinstance(step, ValueStep):
+                written.add(step.path)
     # A tool that only tells others has nothing to tell where nothing changes.
     return tuple(steps) if any(not (isinstance(step, ToolStep) and step.follows) for step in steps) else ()
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 NEW_MODE = 0o600
 """Of an iscsid.conf that was not there: it is where CHAP secrets are written."""
+_NO_INITIATOR = "there is no iscsid.conf, no node record and no session: this host is no initiator"
 _RECORDS_TO_COME = "for records made from now on"
 
 
@@ -92,7 +93,7 @@ def plan(
     notes: tuple[str, ...] = ()
     file: WriteFile | None = None
     if view.absent:
-        items.extend(_absent(view, one) for one in wanted)
+        items.extend(_file_item(view, one, None, Decision.ABSENT, _NO_INITIATOR) for one in wanted)
     else:
         if persist:
             found, notes, file = _file(view, wanted, profile)
@@ -117,19 +118,6 @@ def operations(plan: IscsiPlan) -> tuple[Operation, ...]:
         return ()
     own = tuple(item.operation for item in plan.items if item.operation is not None)
     return own if plan.file is None else (plan.file, *own)
-
-
-def _absent(view: View, wanted: Wanted) -> IscsiItem:
-    return IscsiItem(
-        place=Place.FILE,
-        where=view.path,
-        path=view.path,
-        key=wanted.name,
-        current=None,
-        wanted=wanted.value,
-        decision=Decision.ABSENT,
-        why="there is no iscsid.conf, no node record and no session: this host is no initiator",
-    )
 
 
 def _file(view: View, wanted: Sequence[Wanted], profile: str) -> tuple[list[IscsiItem], tuple[str, ...], WriteFile | None]:
