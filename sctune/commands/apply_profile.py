@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from typing import TYPE_CHECKING
 
 from sctune.commands.planned import differences, planner
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sctune.commands.planned import Seen
-    from sctune.report.layout import Style
     from sctune.tuning.execute import Applied
     from sctune.tuning.machine import Machine
     from sctune.tuning.model import Plan
@@ -129,15 +127,14 @@ def _show(
         destination.write(render_json(made, identity=identity, source=seen.source, done=done, remaining=remaining).encode())
         return
     from sctune.report.applied_text import render as render_applied
-    from sctune.report.layout import encode, style_for
     from sctune.report.plan_text import render
 
-    style: Style = style_for(is_terminal=destination.is_terminal, environment=os.environ)
+    style = destination.style
     if done is None:
         parts = [render(made, identity=identity, style=style)]
     else:
         parts = [*([] if shown else _warnings(made)), render_applied(done, remaining, style=style)]
-    destination.write(encode("\n".join(parts), sys.stdout.encoding or "utf-8"))
+    destination.write_text("\n".join(parts))
 
 
 def _warnings(made: Plan) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -67,30 +66,29 @@ def run_chain(
         links = [link for _, tops in shown for link in tops]
         live = inventory.host.source is Source.LIVE
         io = count(inventory.host, links, interval=interval if live else None)
-        destination.write(_rendered(judged, shown, io, format=format, is_terminal=destination.is_terminal))
+        _write(destination, judged, shown, io, format=format)
     return ExitCode.INCOMPLETE if any(one.unseen for one, _ in shown) else ExitCode.OK
 
 
-def _rendered(
+def _write(
+    destination: Output,
     judged: Judged,
     shown: Sequence[tuple[VolumeRow, Sequence[Link]]],
     io: TreeIo,
     *,
     format: Plain,
-    is_terminal: bool,
-) -> bytes:
+) -> None:
     inventory = judged.inventory
     if format is Plain.JSON:
         from sctune.report.chain_json import render as render_json
 
         text = render_json(shown, io, identity=inventory.identity, source=inventory.host.source, clock=inventory.clock)
-        return text.encode()
+        destination.write(text.encode())
+        return
     from sctune.report.chain_text import render
-    from sctune.report.layout import encode, style_for
 
-    style = style_for(is_terminal=is_terminal, environment=os.environ)
-    text = "\n".join(render(one, links, io, style=style) for one, links in shown)
-    return encode(text, sys.stdout.encoding or "utf-8")
+    style = destination.style
+    destination.write_text("\n".join(render(one, links, io, style=style) for one, links in shown))
 
 
 def _say_missing(name: str, meant: Sequence[str], *, partial: bool) -> None:

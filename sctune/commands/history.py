@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from typing import TYPE_CHECKING
 
 from sctune.exitcodes import ExitCode
@@ -33,8 +31,6 @@ def run_history(number: int | None, *, format: Plain, output: str | None, machin
         destination.write(render_json(told).encode())
     else:
         from sctune.report.history_text import render
-        from sctune.report.layout import encode, style_for
 
-        style = style_for(is_terminal=destination.is_terminal, environment=os.environ)
-        destination.write(encode(render(told, style=style, whole=number is not None), sys.stdout.encoding or "utf-8"))
+        destination.write_text(render(told, style=destination.style, whole=number is not None))
     return ExitCode.INCOMPLETE if told.unread else ExitCode.OK

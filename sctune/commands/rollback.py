@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from typing import TYPE_CHECKING
 
 from sctune.commands.refusing import agreed, may_ask, refused
@@ -18,18 +16,13 @@ if TYPE_CHECKING:
 def run_rollback(number: int | None, *, force: bool, yes: bool, machine: Machine | None = None) -> ExitCode:
     """Shows what is to be undone, asks, undoes, says what became of it. Returns 1 where it was refused or something is not back."""
     from sctune.report.history_text import render_preview, render_rolled_back
-    from sctune.report.layout import encode, style_for
     from sctune.tuning.machine import machine as this_machine
     from sctune.tuning.machine import user
     from sctune.tuning.rollback import RolledBack, choose, preview, rollback
 
     here = machine or this_machine()
     destination = Output(None)
-    style = style_for(is_terminal=destination.is_terminal, environment=os.environ)
-
-    def say(text: str) -> None:
-        destination.write(encode(text, sys.stdout.encoding or "utf-8"))
-
+    style, say = destination.style, destination.write_text
     try:
         found = choose(here.journal, number, force=force)
         if found is None or found.begin is None:

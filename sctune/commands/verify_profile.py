@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
 from typing import TYPE_CHECKING
 
 from sctune.commands.planned import differences, planner
@@ -14,6 +12,7 @@ from sctune.report.format import Plain
 
 if TYPE_CHECKING:
     from sctune.commands.planned import Seen
+    from sctune.report.layout import Style
     from sctune.tuning.journal import Journal
     from sctune.tuning.machine import Machine
 
@@ -43,9 +42,7 @@ def run_verify_profile(
     if format is Plain.JSON:
         destination.write((json.dumps(_document(seen, wrong), indent=2, ensure_ascii=False) + "\n").encode())
     else:
-        from sctune.report.layout import encode
-
-        destination.write(encode(_text(seen, wrong, how, destination), sys.stdout.encoding or "utf-8"))
+        destination.write_text(_text(seen, wrong, how, destination.style))
     if wrong:
         return ExitCode.FAILED
     return ExitCode.INCOMPLETE if seen.plan.unread else ExitCode.OK
@@ -69,12 +66,12 @@ def _as_applied(name: str, journal: Journal) -> tuple[tuple[str, ...], bool, boo
     return (), True, True, "which is not applied by sctune here"
 
 
-def _text(seen: Seen, wrong: tuple[str, ...], how: str, destination: Output) -> str:
-    from sctune.report.layout import Page, style_for
+def _text(seen: Seen, wrong: tuple[str, ...], how: str, style: Style) -> str:
+    from sctune.report.layout import Page
     from sctune.report.sanitize import clean
     from sctune.report.words import count_words
 
-    page = Page(style=style_for(is_terminal=destination.is_terminal, environment=os.environ))
+    page = Page(style=style)
     verdict = f"{count_words(len(wrong), 'difference')}" if wrong else "nothing that could be looked at differs"
     if not wrong and not seen.plan.unread:
         verdict = "conforms"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from typing import TYPE_CHECKING
 
 from sctune.exitcodes import ExitCode
@@ -56,10 +55,10 @@ def run_volumes(
             )
             destination.write(text.encode())
         else:
-            from sctune.report.layout import columns, encode, style_for
+            from sctune.report.layout import columns
             from sctune.report.volumes_text import render
 
-            style = style_for(is_terminal=destination.is_terminal, environment=os.environ)
+            style = destination.style
             # A table may use all of the terminal's width, which a paragraph does not.
             room = columns(is_terminal=destination.is_terminal, environment=os.environ) or style.width
             text = render(
@@ -70,7 +69,7 @@ def run_volumes(
                 style=style,
                 width=None if wide or not destination.is_terminal else room,
             )
-            destination.write(encode(text, sys.stdout.encoding or "utf-8"))
+            destination.write_text(text)
     if listed.unread:
         return ExitCode.INCOMPLETE  # what was asked for may be there all the same
     return ExitCode.OK if found else ExitCode.FAILED

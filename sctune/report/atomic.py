@@ -11,9 +11,13 @@ import os
 import stat
 import sys
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from sctune.durable import sync_folder
 from sctune.errors import UserError
+
+if TYPE_CHECKING:
+    from sctune.report.layout import Style
 
 _MAX_LINKS = 40  # as the kernel's own limit (path_resolution(7))
 _DESCRIPTOR_FOLDERS = ("/dev/fd", "/proc/self/fd", "/proc/thread-self/fd")
@@ -34,6 +38,19 @@ class Output:
     def is_terminal(self) -> bool:
         """Whether a person is looking."""
         return self._descriptor is not None and os.isatty(self._descriptor)
+
+    @property
+    def style(self) -> Style:
+        """How text for people looks there."""
+        from sctune.report.layout import style_for  # programs' formats need none of it
+
+        return style_for(is_terminal=self.is_terminal, environment=os.environ)
+
+    def write_text(self, text: str) -> None:
+        """Text for people, in the characters that standard output has. Raises as write."""
+        from sctune.report.layout import encode
+
+        self.write(encode(text, getattr(sys.stdout, "encoding", None) or "utf-8"))
 
     def write(self, data: bytes) -> None:
         """Raises UserError where it cannot be written whole, BrokenPipeError where the reader has gone."""
