@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from sctune.commands.planned import differences, planner
@@ -15,6 +14,9 @@ if TYPE_CHECKING:
     from sctune.report.layout import Style
     from sctune.tuning.journal import Journal
     from sctune.tuning.machine import Machine
+
+
+SCHEMA = 1
 
 
 def run_verify_profile(
@@ -40,7 +42,9 @@ def run_verify_profile(
     seen = planner(name, given=given, live=live, persist=persist, from_path=from_path, root=root, config_path=config_path)()
     wrong = (*differences(seen.plan), *seen.plan.conflicts)
     if format is Plain.JSON:
-        destination.write((json.dumps(_document(seen, wrong), indent=2, ensure_ascii=False) + "\n").encode())
+        from sctune.report.document import written
+
+        destination.write(written(_document(seen, wrong)).encode())
     else:
         destination.write_text(_text(seen, wrong, how, destination.style))
     if wrong:
@@ -87,13 +91,11 @@ def _text(seen: Seen, wrong: tuple[str, ...], how: str, style: Style) -> str:
 
 
 def _document(seen: Seen, wrong: tuple[str, ...]) -> dict[str, object]:
+    from sctune.report.document import head
     from sctune.report.sanitize import clean
-    from sctune.version import VERSION
 
     return {
-        "schema": 1,
-        "version": VERSION,
-        "host": {"name": clean(seen.identity.name), "kernel": clean(seen.identity.kernel), "source": seen.source},
+        **head(SCHEMA, seen.identity, seen.source),
         "profile": seen.plan.profile.name,
         "set": list(seen.plan.options.given),
         "live": seen.plan.options.live,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sctune.host.redact import redact_text
+from sctune.report.document import head, written
 from sctune.report.json import Json, rfc3339
 from sctune.report.sanitize import clean, clean_command
 from sctune.unavailable import Unavailable
-from sctune.version import VERSION
 
 if TYPE_CHECKING:
     from sctune.host.base import Clock, HostIdentity, Source
@@ -35,18 +35,14 @@ SCHEMA = 1
 
 def render(capacity: Capacity, *, identity: HostIdentity, clock: Clock, source: Source) -> str:
     """One JSON document with a line break at its end."""
-    import json
-
     value = document(capacity, identity=identity, clock=clock, source=source)
-    return json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
+    return written(value)
 
 
 def document(capacity: Capacity, *, identity: HostIdentity, clock: Clock, source: Source) -> dict[str, Json]:
     """The answer as JSON values."""
     return {
-        "schema": SCHEMA,
-        "version": VERSION,
-        "host": {"name": clean(identity.name), "kernel": clean(identity.kernel), "source": source.value},
+        **head(SCHEMA, identity, source),
         "started": rfc3339(clock.now),
         "volume_size_bytes": capacity.volume_size,
         "stores": [_store(store) for store in capacity.stores],

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from sctune.host.redact import redact_text
 from sctune.model.io import IoCounters, LunIo
+from sctune.report.document import head, written
 from sctune.report.json import rfc3339
 from sctune.report.sanitize import clean, clean_command
 from sctune.report.volumes_json import row as volume
 from sctune.report.volumes_json import unavailable
 from sctune.unavailable import Unavailable
-from sctune.version import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,17 +31,13 @@ def render(
     chains: Sequence[tuple[VolumeRow, Sequence[Link]]], io: TreeIo, *, identity: HostIdentity, source: Source, clock: Clock
 ) -> str:
     """One JSON document with a line break at its end."""
-    import json
-
     value: dict[str, Json] = {
-        "schema": SCHEMA,
-        "version": VERSION,
-        "host": {"name": clean(identity.name), "kernel": clean(identity.kernel), "source": source.value},
+        **head(SCHEMA, identity, source),
         "looked_at": rfc3339(clock.now),
         "interval_seconds": io.seconds,
         "chains": [{"volume": volume(row), "links": [_link(link, io) for link in links]} for row, links in chains],
     }
-    return json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
+    return written(value)
 
 
 def _link(link: Link, io: TreeIo) -> Json:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
+from sctune.report.document import head, written
 from sctune.report.sanitize import clean
 from sctune.tuning.model import Decision
 from sctune.tuning.operations import FileState
 from sctune.tuning.plan import operations
-from sctune.version import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,14 +19,15 @@ if TYPE_CHECKING:
     from sctune.tuning.model import Item, Plan, PlannedFile
 
 
+SCHEMA = 1
+
+
 def render(
     plan: Plan, *, identity: HostIdentity, source: Source, done: Applied | None = None, remaining: Sequence[str] = ()
 ) -> str:
     """The whole plan as one document, and what was done of it (`applied`: null for a dry run)."""
-    document = {
-        "schema": 1,
-        "version": VERSION,
-        "host": {"name": clean(identity.name), "kernel": clean(identity.kernel), "source": source},
+    document: dict[str, object] = {
+        **head(SCHEMA, identity, source),
         "profile": {
             "name": plan.profile.name,
             "file": plan.profile.file,
@@ -45,7 +45,7 @@ def render(
         "unread": [clean(text) for text in plan.unread],
         "applied": None if done is None else _applied(done, remaining),
     }
-    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    return written(document)
 
 
 def _applied(done: Applied, remaining: Sequence[str]) -> dict[str, object]:

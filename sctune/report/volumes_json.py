@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from sctune.host.redact import redact_text
 from sctune.model.volume import VolumeState
+from sctune.report.document import head, written
 from sctune.report.json import rfc3339
 from sctune.report.sanitize import clean
-from sctune.version import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,20 +26,16 @@ def render(
     rows: Sequence[VolumeRow], *, others: int, unread: Sequence[Unavailable], identity: HostIdentity, source: Source, clock: Clock
 ) -> str:
     """One JSON document with a line break at its end."""
-    import json
-
     states = Counter(one.state for one in rows)
     value: dict[str, Json] = {
-        "schema": SCHEMA,
-        "version": VERSION,
-        "host": {"name": clean(identity.name), "kernel": clean(identity.kernel), "source": source.value},
+        **head(SCHEMA, identity, source),
         "looked_at": rfc3339(clock.now),
         "summary": {state.value: states[state] for state in VolumeState},
         "volumes": [row(one) for one in rows],
         "others": others,
         "unread": [unavailable(item) for item in unread],
     }
-    return json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
+    return written(value)
 
 
 def row(one: VolumeRow) -> Json:
