@@ -11,8 +11,8 @@ import sctune.host.choose
 from sctune.__main__ import main
 from sctune.unavailable import Reason, Unavailable
 from tests.unit.golden import compare
-from tests.unit.test_tuning_plan import MIB, apply, host_of_everything, made, named
 from tests.unit.tuned_kernel import Disk, Kernel
+from tests.unit.tuning_plans import MIB, apply, host_of_everything, made, named
 
 if TYPE_CHECKING:
     from tests.fakes import FakeHost
