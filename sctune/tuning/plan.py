@@ -69,10 +69,16 @@ def decide(facts: Facts, profile: Profile, options: Options) -> Plan:
     conflicts: list[str] = []
     iscsi = plan_iscsi.decide(facts, profile, options, lambda path: _read_only(path, facts.mounts))
     if iscsi is not None:
-        conflicts += [str(one) for one in iscsi.refusals]
+        conflicts += [str(one) for one in iscsi.refusals] + list(plan_iscsi.unwritable(iscsi))
     content = next((file.after for file in files if file.path == sysctl_path(profile.name)), None)
     if content is not None and not isinstance(facts.sysctl, Unavailable) and options.persist:
         conflicts += overruled(sysctl_path(profile.name), assignments(content), facts.sysctl)
+    if options.persist:
+        conflicts += [
+            f"{file.path} cannot be written: {file.reason}. --live-only leaves the files out"
+            for file in files
+            if file.decision is Decision.READ_ONLY
+        ]
     if facts.others:
         conflicts.append(f"another profile is applied: {', '.join(facts.others)}. Take it back first (sctune rollback)")
     written = {file.path for file in files if file.decision in (Decision.CHANGE, Decision.ALREADY)}

@@ -60,6 +60,19 @@ def operations(made: IscsiPlan) -> tuple[Operation, ...]:
     return of_plan(made)
 
 
+def unwritable(made: IscsiPlan) -> tuple[str, ...]:
+    """Files and records that would have to be changed and cannot be, each once: without them a session alone would be changed."""
+    from sctune.tuning.iscsi.items import Decision, Place
+
+    return tuple(
+        dict.fromkeys(
+            f"{item.path} cannot be written: {item.why}. --live-only leaves it out"
+            for item in made.items
+            if item.decision is Decision.READ_ONLY and item.place is not Place.SESSION
+        )
+    )
+
+
 def unread(made: IscsiPlan | None) -> tuple[str, ...]:
     """What could not be looked at, each once."""
     if made is None:

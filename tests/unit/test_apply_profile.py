@@ -30,6 +30,8 @@ OURS = "summary: here\nsysctl:\n" + "".join(
     f"  {key}: {{value: {value}, why: it is better, source: this test}}\n"
     for key, value in (("vm.swappiness", 10), ("vm.dirty_bytes", "64 MiB"))
 )
+MOUNTINFO = "1 0 8:1 / / rw - ext4 /dev/sda1 rw\n2 1 8:2 / /etc ro - ext4 /dev/sda2 ro\n"
+MOUNTS = "/dev/sda1 / ext4 rw 0 0\n/dev/sda2 /etc ext4 ro 0 0\n"
 FILE = "/etc/sysctl.d/90-sctune-ours.conf"
 
 
@@ -271,3 +273,21 @@ def test_what_cannot_be_read_does_not_conform(
     capfd.readouterr()
     assert verify(root) == 3
     assert "could not be looked at: whether tuned runs" in capfd.readouterr().out
+
+
+def test_a_file_that_cannot_be_kept_is_refused_and_not_half_done(root: str, capfd: pytest.CaptureFixture[str]) -> None:
+    os.makedirs(f"{root}/proc/self", exist_ok=True)
+    for path in ("proc/self/mountinfo", "proc/mounts", "proc/self/mounts"):
+        with open(f"{root}/{path}", "w") as file:
+            file.write(MOUNTINFO if path.endswith("mountinfo") else MOUNTS)
+    before = snapshot(root)
+    assert run(root) == 1
+    out, err = capfd.readouterr()
+    assert f"{FILE} cannot be written: /etc is mounted read-only" in " ".join(out.split())
+    assert "--live-only" in out
+    assert "the plan has conflicts" in err
+    assert run(root, profile="iscsi-root") == 1
+    assert "/etc/iscsi/iscsid.conf cannot be written" in " ".join(capfd.readouterr().out.split())
+    assert snapshot(root) == before
+    assert run(root, persist=False) == 0
+    assert read(root, "/proc/sys/vm/swappiness") == "10"
