@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -101,6 +103,9 @@ def test_the_table_tells_what_the_processes_are() -> None:
     try:
         assert child.stdout is not None
         child.stdout.readline()
+        asleep = time.monotonic() + 10  # it has written, and on a busy machine has yet to begin to read
+        while " S " not in Path(f"/proc/{child.pid}/stat").read_text() and time.monotonic() < asleep:
+            time.sleep(0.01)
         table = {item[0]: item for item in jobs.processes(()) if len(item) > 1}
         skipped = {item[0] for item in jobs.processes((child.pid,))}
     finally:
