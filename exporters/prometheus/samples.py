@@ -1,0 +1,84 @@
+"""What one collector gave in one run: samples by metric, and what it has to say of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sctune.exporters.prometheus.metric import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from prometheus_client.core import Metric as Family
+
+    from sctune.exporters.prometheus.metric import Metric
+
+
+class Samples:
+    """Filled by a collector, read by the engine. A metric without a sample is not in the answer: what is not known has no value.
+
+    One object gives one series: what comes a second time with the same labels is counted as skipped (`duplicate`), since a
+    duplicate would fail the whole scrape.
+    """
+
+    def __init__(self, *, detail: bool = True) -> None:
+        self.detail = detail
+        self.values: dict[Metric, dict[tuple[str, ...], float]] = {}
+        self.skipped: dict[str, int] = {}
+        self.sources: list[str] = []
+        self.read_at: float | None = None
+
+    def add(self, metric: Metric, value: float, *labels: str) -> None:
+        """One sample: `labels` are the values of the metric's labels, in its order. Raises ValueError for a wrong number of them."""
+        if metric.detail and not self.detail:
+            return
+        if len(labels) != len(metric.labels):
+            raise ValueError(f"{metric.name} has labels {metric.labels}, got {labels}")
+        series = self.values.setdefault(metric, {})
+        if labels in series:
+            self.skip("duplicate")
+        else:
+            series[labels] = value
+
+    def states(self, metric: Metric, states: Iterable[str], current: str, *labels: str) -> None:
+        """One sample for each possible state, which is the metric's last label: 1 for the current one."""
+        for state in states:
+            self.add(metric, float(state == current), *labels, state)
+
+    def counts(self, metric: Metric, states: Iterable[str], found: Iterable[str], *labels: str) -> None:
+        """How many of `found` are in each state, the metric's last label; states that nothing is in are 0."""
+        seen = list(found)
+        for state in states:
+            self.add(metric, float(seen.count(state)), *labels, state)
+
+    def skip(self, reason: str, count: int = 1) -> None:
+        """Objects that were left out: `limit`, `filter`, `permission`, `parse`, `duplicate`."""
+        self.skipped[reason] = self.skipped.get(reason, 0) + count
+
+    def used(self, source: str) -> None:
+        """What was read in this run: `sysfs`, `dm_ioctl`, `tgt_socket`, `tgtadm`, `configfs`, `lvm_fullreport`, ..."""
+        if source not in self.sources:
+            self.sources.append(source)
+
+    def read(self, timestamp: float) -> None:
+        """When what is served was read, in seconds since the epoch: for what was kept from an earlier run."""
+        self.read_at = timestamp if self.read_at is None else min(self.read_at, timestamp)
+
+    def families(self, order: Sequence[Metric]) -> Iterator[Family]:
+        """The samples as prometheus_client wants them, in the order in which the metrics are declared."""
+        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+        from prometheus_client.samples import Sample
+
+        for metric in order:
+            if metric not in self.values:
+                continue
+            family: Family = (
+                CounterMetricFamily(metric.name.removesuffix("_total"), metric.help)
+                if metric.kind is Kind.COUNTER
+                else GaugeMetricFamily(metric.name, metric.help)
+            )
+            names = metric.labels
+            family.samples = [
+                Sample(metric.name, dict(zip(names, labels, strict=True)), value) for labels, value in self.values[metric].items()
+            ]
+            yield family
