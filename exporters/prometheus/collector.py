@@ -52,8 +52,8 @@ class CannotCollect(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Collector:
-    """One subsystem's metrics. `collect` fills `Samples`; what is not there on this host (no tgtd was ever started, no volume) is no
-    failure and gives no samples or zeros; what could not be read raises CannotCollect, after the samples that could be given.
+    """One subsystem's metrics. `collect` fills `Samples`. What is not there on this host (no tgtd was ever started, no volume) is
+    no failure and gives no samples, or zeros; what could not be read raises CannotCollect, after the samples that could be given.
     `default`: on unless switched off."""
 
     name: str

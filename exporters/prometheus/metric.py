@@ -19,8 +19,8 @@ class Kind(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:
-    """One metric. `name` as it stands in the answer: base unit last, a counter ends in `_total`. `about` says what it is, `source` where
-    it is read; both, with the caveat where there is one, become HELP. `labels` are the names of its labels, in order.
+    """One metric. `name` as it stands in the answer: base unit last, a counter ends in `_total`. `about` says what it is, with the
+    caveat where there is one, `source` where it is read: both become HELP. `labels` are the names of its labels, in order.
     `detail`: one series for each object, left out where detail is off."""
 
     name: str

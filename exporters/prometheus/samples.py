@@ -29,7 +29,7 @@ class Samples:
         self.read_at: float | None = None
 
     def add(self, metric: Metric, value: float, *labels: str) -> None:
-        """One sample: `labels` are the values of the metric's labels, in its order. Raises ValueError for a wrong number of them."""
+        """One sample: `labels` are the values of the metric's labels, in its order. Raises ValueError for too few or many."""
         if metric.detail and not self.detail:
             return
         if len(labels) != len(metric.labels):
