@@ -36,6 +36,7 @@ def render(
         },
         "live": plan.options.live,
         "persist": plan.options.persist,
+        "via": plan.options.via,
         "pending": len(operations(plan)),
         "settings": [_item(item) for item in plan.items],
         "files": [_file(file) for file in plan.files],

@@ -119,7 +119,7 @@ def _look_at_lines(step: ToolStep, host: Host) -> tuple[str, str, str] | Unavail
         text = host.read(one.path)
         if isinstance(text, Unavailable):
             return text
-        now = last_of_key(text, one.line)
+        now = text.strip() if one.whole else last_of_key(text, one.line)
         if now != one.line:
-            return one.path, one.line, now or "no such line"
+            return one.path, one.line, now or ("nothing" if one.whole else "no such line")
     return (step.lines[0].path, step.lines[0].line, step.lines[0].line) if step.lines else None
