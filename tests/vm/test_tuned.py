@@ -34,7 +34,7 @@ system:
 STATE = (
     "cd /proc/sys/vm && cat dirty_ratio dirty_bytes dirty_background_ratio dirty_background_bytes swappiness; "
     "cd /proc/sys/net && cat core/somaxconn ipv4/tcp_rmem; "
-    "cd /sys/block/vda/queue && cat scheduler nr_requests read_ahead_kb max_sectors_kb; cat /sys/block/loop9/queue/read_ahead_kb; "
+    "cd /sys/block/vda/queue && cat scheduler nr_requests read_ahead_kb max_sectors_kb; cat /sys/block/loop0/queue/read_ahead_kb; "
     "cat /sys/kernel/mm/transparent_hugepage/enabled; "
     "cd /etc && find tuned sysctl.d udev/rules.d tmpfiles.d modprobe.d | sort && "
     "find tuned sysctl.d udev/rules.d tmpfiles.d modprobe.d -type f | sort | xargs stat -c '%a %u %g' | uniq -c && "
@@ -67,7 +67,7 @@ def tuned(boot: Callable[..., Machine]) -> Iterator[Machine]:
         encoded = base64.b64encode(SITE.encode()).decode()
         machine.check("mkdir -p /etc/sctune/profiles.d /run/dbus /run/tuned && truncate -s 64M /var/tmp/one")
         machine.check(f"echo {encoded} | base64 -d > /etc/sctune/profiles.d/ours.yaml")
-        machine.check("losetup /dev/loop9 /var/tmp/one && dbus-daemon --system --fork")
+        machine.check("modprobe loop && losetup /dev/loop0 /var/tmp/one && dbus-daemon --system --fork")
         yield machine
 
 
@@ -90,7 +90,7 @@ def test_through_tuned_from_a_profile_that_it_chose_itself(tuned: Machine) -> No
     queue = tuned.check("cd /sys/block/vda/queue; cat nr_requests read_ahead_kb max_sectors_kb scheduler").split()
     assert queue[:3] == ["100", "996", "128"]
     assert "[mq-deadline]" in queue
-    assert tuned.check("cat /proc/sys/net/core/somaxconn /sys/block/loop9/queue/read_ahead_kb").split() == ["5000", "996"]
+    assert tuned.check("cat /proc/sys/net/core/somaxconn /sys/block/loop0/queue/read_ahead_kb").split() == ["5000", "996"]
     assert "[never]" in tuned.check("cat /sys/kernel/mm/transparent_hugepage/enabled")
     assert tuned.check("ls /etc/sysctl.d /etc/udev/rules.d /etc/tmpfiles.d | grep sctune; true") == ""
     applied = tuned.check(STATE)
