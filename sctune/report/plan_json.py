@@ -40,6 +40,7 @@ def render(
         "pending": len(operations(plan)),
         "settings": [_item(item) for item in plan.items],
         "files": [_file(file) for file in plan.files],
+        "tuned": None if plan.activation is None else {"before": plan.activation.before or None, "after": plan.activation.name},
         "iscsi": None if plan.iscsi is None else _iscsi(plan.iscsi),
         "conflicts": [clean(text) for text in plan.conflicts],
         "warnings": [clean(text) for text in plan.warnings],

@@ -21,7 +21,7 @@ from sctune.tuning.plan_block import plan_devices
 from sctune.tuning.plan_sysctl import overruled, plan_setting
 from sctune.tuning.plan_system import plan_governors, plan_huge_pages, plan_module
 from sctune.tuning.plan_targets import plan_loops, plan_targets
-from sctune.tuning.plan_tuned import activation, given_up, hold, later
+from sctune.tuning.plan_tuned import activation, given_up, hold, later, overlooked
 from sctune.tuning.plan_tuned import overruled as overruled_by
 from sctune.tuning.schema import Attribute, Section
 from sctune.tuning.select import refuses
@@ -100,7 +100,10 @@ def decide(facts: Facts, profile: Profile, options: Options) -> Plan:
     keepers = {one.setting.key: path for one in kept if (path := PLACES[one.setting.section](profile.name)) in written}
     if held is not None and facts.via is not None and held.keys:
         keepers |= dict.fromkeys(held.keys, facts.via.path)
-    items = tuple(replace(item, kept_by=keepers.get(item.setting.key, "")) for item in planned)
+    items = tuple(
+        replace(item, kept_by="" if held is not None and overlooked(item, facts) else keepers.get(item.setting.key, ""))
+        for item in planned
+    )
     return Plan(
         profile=profile,
         options=options,

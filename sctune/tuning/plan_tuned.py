@@ -118,14 +118,14 @@ def _governor(setting: Setting, items: list[Item], facts: Facts) -> Iterator[Lin
 
 def later(item: Item, held: Held, facts: Facts) -> Item:
     """An item that tuned makes: its value is waited for, and given back in undoing, whatever tuned remembers by then."""
-    if item.setting.key not in held.keys or (item.setting.section is Section.BLOCK and _overlooked(item, facts)):
+    if item.setting.key not in held.keys or overlooked(item, facts):
         return item
     values = tuple(replace(one, later=True) for one in item.operations if isinstance(one, WriteValue))
     return replace(item, operations=(*values, *_other_name(item, facts)))
 
 
-def _overlooked(item: Item, facts: Facts) -> bool:
-    """tuned leaves removable disks alone."""
+def overlooked(item: Item, facts: Facts) -> bool:
+    """Whether it is about a removable disk, which tuned leaves alone."""
     own = item.setting.attribute in (Attribute.SCHEDULER, Attribute.READ_AHEAD_KB)
     return own and any(one.name == item.subject and one.removable for one in known(facts.devices) or ())
 

@@ -21,7 +21,7 @@ def render(profile: Profile, units: Sequence[Unit]) -> bytes:
     text = (
         environment()
         .get_template("tuned.conf.j2")
-        .render(profile=profile.name, summary=summary, units=[_unit(unit) for unit in units])
+        .render(profile=profile.name, how=" --via tuned", summary=summary, units=[_unit(unit) for unit in units])
     )
     return str(text).encode()
 
