@@ -29,10 +29,10 @@ def planner(
     given: tuple[str, ...],
     live: bool,
     persist: bool,
-    via: Via | None,
     from_path: str | None,
     root: str | None,
     config_path: str | None,
+    via: Via | None = None,
 ) -> Callable[[], Seen]:
     """Makes the plan anew each time it is called. Raises UserError, at once, for a wrong profile, --set or configuration."""
     from sctune.config.load import load as load_config
