@@ -9,6 +9,7 @@ import typer
 
 from sctune.cli_options import Body, Configuration, From, OutputFile, Root  # noqa: TC001 - typer reads annotations when it runs
 from sctune.report.format import Plain
+from sctune.tuning.via import Via  # noqa: TC001 - likewise
 
 
 def profiles(
@@ -44,6 +45,10 @@ def apply_profile(
     persist_only: Annotated[
         bool, typer.Option("--persist-only", help="Only the files: it counts from the next restart on.")
     ] = False,
+    via: Annotated[
+        Via | None,
+        typer.Option("--via", help="Have tuned make and keep what it can, as a profile of its own that it takes up."),
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     from_path: From = None,
     root: Root = None,
@@ -58,9 +63,15 @@ def apply_profile(
 
     Exit code: 0 done, or nothing to do; 1 refused, undone after a failure, or a part of the host could not be looked at; 2 wrong
     usage, profile or configuration; 4 changes are pending (--dry-run).
+
+    Where tuned runs and sets the same things otherwise, it is refused: --via tuned or `tuned-adm off` settles that.
     """
     if live_only and persist_only:
         raise typer.BadParameter("it does not go with --live-only", param_hint="--persist-only")
+    if via is not None and (live_only or persist_only):
+        raise typer.BadParameter(
+            f"what {via} makes it keeps too: it goes with neither --live-only nor --persist-only", param_hint="--via"
+        )
     from sctune.commands.apply_profile import run_apply_profile
 
     return partial(
@@ -70,6 +81,7 @@ def apply_profile(
         given=tuple(given or ()),
         live=not persist_only,
         persist=not live_only,
+        via=via,
         yes=yes,
         from_path=from_path,
         root=root,
@@ -85,6 +97,9 @@ def verify_profile(
     given: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="As for apply-profile; default: as it was applied to this machine."),
+    ] = None,
+    via: Annotated[
+        Via | None, typer.Option("--via", help="As for apply-profile; default: as it was applied to this machine.")
     ] = None,
     from_path: From = None,
     root: Root = None,
@@ -104,6 +119,7 @@ def verify_profile(
         run_verify_profile,
         name,
         given=tuple(given or ()),
+        via=via,
         from_path=from_path,
         root=root,
         format=format,

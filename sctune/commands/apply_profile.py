@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from sctune.tuning.execute import Applied
     from sctune.tuning.machine import Machine
     from sctune.tuning.model import Plan
+    from sctune.tuning.via import Via
 
 
 def run_apply_profile(
@@ -28,6 +29,7 @@ def run_apply_profile(
     live: bool,
     persist: bool,
     yes: bool,
+    via: Via | None = None,
     from_path: str | None,
     root: str | None,
     format: Plain,
@@ -37,7 +39,9 @@ def run_apply_profile(
 ) -> int:
     """Plans; shows the plan, or does it. A dry run returns 4 where anything would change; both return 1 where something could not
     be looked at, and applying where it was refused or undone."""
+    from sctune.commands.refusing import refused
     from sctune.tuning.plan import operations
+    from sctune.tuning.writer import Refused
 
     if not dry_run and (from_path is not None or root is not None):
         raise UserError("only the machine that sctune runs on can be changed", "add --dry-run to see the plan for another")
@@ -46,8 +50,10 @@ def run_apply_profile(
     if not dry_run and output is not None and not yes:
         raise UserError("with --output nobody sees the plan that is asked about", "add --yes, or --dry-run to see the plan alone")
     destination = Output(output)
-    look = planner(name, given=given, live=live, persist=persist, from_path=from_path, root=root, config_path=config_path)
+    look = planner(name, given=given, live=live, persist=persist, via=via, from_path=from_path, root=root, config_path=config_path)
     seen = look()
+    if seen.plan.refusal:
+        return refused(Refused(f"nothing was changed: {seen.plan.refusal}", f"Without --via {via} sctune does it itself."))
     if dry_run:
         _show(seen, None, (), format=format, destination=destination)
         if operations(seen.plan):
@@ -107,6 +113,8 @@ def _options(made: Plan) -> tuple[tuple[str, str], ...]:
         found.append(("live-only", "yes"))
     if not made.options.live:
         found.append(("persist-only", "yes"))
+    if made.options.via is not None:
+        found.append(("via", made.options.via.value))
     return tuple(found)
 
 

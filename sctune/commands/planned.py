@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from sctune.host.base import HostIdentity, Source
     from sctune.tuning.model import Plan
+    from sctune.tuning.via import Via
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +32,7 @@ def planner(
     from_path: str | None,
     root: str | None,
     config_path: str | None,
+    via: Via | None = None,
 ) -> Callable[[], Seen]:
     """Makes the plan anew each time it is called. Raises UserError, at once, for a wrong profile, --set or configuration."""
     from sctune.config.load import load as load_config
@@ -49,7 +51,7 @@ def planner(
         try:
             inventory = Inventory(host, config)
             with progress(inventory):
-                options = Options(live=live, persist=persist, flush_speed=found.flush_speed, given=given)
+                options = Options(live=live, persist=persist, flush_speed=found.flush_speed, given=given, via=via)
                 made = plan(inventory, found.profile, options)
             return Seen(plan=made, identity=inventory.identity, source=host.source)
         finally:
@@ -78,6 +80,8 @@ def differences(made: Plan) -> tuple[str, ...]:
             for file in made.files
             if file.decision is Decision.CHANGE
         ]
+    if made.activation is not None and made.activation.before != made.activation.name:
+        found.append(f"tuned has the profile {made.activation.before or 'none'}, to be {made.activation.name}")
     if made.iscsi is not None:
         found += [f"{one.setting}: is not as the profile has it" for one in plan_iscsi.operations(made.iscsi)]
     return tuple(found)

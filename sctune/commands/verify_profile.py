@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from sctune.report.layout import Style
     from sctune.tuning.journal import Journal
     from sctune.tuning.machine import Machine
+    from sctune.tuning.via import Via
 
 
 SCHEMA = 1
@@ -28,6 +29,7 @@ def run_verify_profile(
     format: Plain,
     output: str | None,
     config_path: str | None,
+    via: Via | None = None,
     machine: Machine | None = None,
 ) -> int:
     """Says whether a host is as a profile has it: its plan has to be empty. Where it was applied to this machine and no --set is
@@ -37,10 +39,13 @@ def run_verify_profile(
     destination = Output(output)
     live = persist = True
     how = ""
-    if from_path is None and root is None and not given:
-        given, live, persist, how = _as_applied(name, (machine or this_machine()).journal)
-    seen = planner(name, given=given, live=live, persist=persist, from_path=from_path, root=root, config_path=config_path)()
-    wrong = (*differences(seen.plan), *seen.plan.conflicts)
+    if from_path is None and root is None and not given and via is None:
+        given, live, persist, via, how = _as_applied(name, (machine or this_machine()).journal)
+    seen = planner(
+        name, given=given, live=live, persist=persist, via=via, from_path=from_path, root=root, config_path=config_path
+    )()
+    refusal = (seen.plan.refusal,) if seen.plan.refusal else ()
+    wrong = (*refusal, *differences(seen.plan), *seen.plan.conflicts)
     if format is Plain.JSON:
         from sctune.report.document import written
 
@@ -52,10 +57,11 @@ def run_verify_profile(
     return ExitCode.INCOMPLETE if seen.plan.unread else ExitCode.OK
 
 
-def _as_applied(name: str, journal: Journal) -> tuple[tuple[str, ...], bool, bool, str]:
-    """(--set, live, persist, in words) of the last time that it was applied and not rolled back."""
+def _as_applied(name: str, journal: Journal) -> tuple[tuple[str, ...], bool, bool, Via | None, str]:
+    """(--set, live, persist, --via, in words) of the last time that it was applied and not rolled back."""
     from sctune.tuning.journal import JournalError
     from sctune.tuning.transaction import Status, open_transactions
+    from sctune.tuning.via import Via
 
     try:
         for found in open_transactions(journal):
@@ -63,11 +69,13 @@ def _as_applied(name: str, journal: Journal) -> tuple[tuple[str, ...], bool, boo
                 options = found.begin.options
                 keys = {key for key, _ in options}
                 given = tuple(value for key, value in options if key == "set")
-                words = f"as transaction {found.number} applied it" + (f" ({', '.join(given)})" if given else "")
-                return given, "persist-only" not in keys, "live-only" not in keys, words
+                via = Via.TUNED if ("via", Via.TUNED.value) in options else None
+                told = (*given, *((f"--via {via}",) if via is not None else ()))
+                words = f"as transaction {found.number} applied it" + (f" ({', '.join(told)})" if told else "")
+                return given, "persist-only" not in keys, "live-only" not in keys, via, words
     except JournalError as error:
-        return (), True, True, f"as it is by itself: with which options it was applied is not known ({error.message})"
-    return (), True, True, "which is not applied by sctune here"
+        return (), True, True, None, f"as it is by itself: with which options it was applied is not known ({error.message})"
+    return (), True, True, None, "which is not applied by sctune here"
 
 
 def _text(seen: Seen, wrong: tuple[str, ...], how: str, style: Style) -> str:
@@ -86,7 +94,8 @@ def _text(seen: Seen, wrong: tuple[str, ...], how: str, style: Style) -> str:
         page.add(f"- could not be looked at: {clean(sentence)}", indent=2, hang=4)
     if wrong:
         page.add("To see what would be changed:")
-        page.command(f"sctune apply-profile {seen.plan.profile.name} --dry-run", indent=2)
+        via = f" --via {seen.plan.options.via}" if seen.plan.options.via is not None else ""
+        page.command(f"sctune apply-profile {seen.plan.profile.name}{via} --dry-run", indent=2)
     return page.text()
 
 
@@ -100,6 +109,7 @@ def _document(seen: Seen, wrong: tuple[str, ...]) -> dict[str, object]:
         "set": list(seen.plan.options.given),
         "live": seen.plan.options.live,
         "persist": seen.plan.options.persist,
+        "via": seen.plan.options.via,
         "conforms": None if not wrong and seen.plan.unread else not wrong,
         "differences": [clean(text) for text in wrong],
         "unread": [clean(text) for text in seen.plan.unread],

@@ -13,13 +13,14 @@ IN_FORCE = "applied"
 
 class Kind(StrEnum):
     """How a setting is looked at: what the kernel says, a file of ours as a whole, a line of somebody else's file, a line that a
-    tool keeps and that goes with what it is about (a node record), a file that is to be gone, or what tgtd alone tells of a target.
-    """
+    tool keeps and that goes with what it is about (a node record), the one line that is all of a file (tuned's active profile), a
+    file that is to be gone, or what tgtd alone tells of a target."""
 
     VALUE = "value"
     FILE = "file"
     LINE = "line"
     KEPT = "kept"
+    WHOLE = "whole"
     REMOVED = "removed"
     TARGET = "target"
 

@@ -112,7 +112,7 @@ def compare(
 def _place(setting: Setting) -> tuple[str, ...]:
     if setting.kind is Kind.TARGET:
         return (setting.setting,)
-    return (setting.path, setting.line.partition("=")[0].strip())
+    return (setting.path, "" if setting.kind is Kind.WHOLE else setting.line.partition("=")[0].strip())
 
 
 def _look(setting: Setting, host: Host, targets: Callable[[], tuple[TargetParameters, ...] | Unavailable]) -> _Seen | Unavailable:
@@ -127,6 +127,9 @@ def _look(setting: Setting, host: Host, targets: Callable[[], tuple[TargetParame
         return _AS_LEFT if isinstance(text, Unavailable) else _Seen(wanted="removed", now="there again")
     if isinstance(text, Unavailable):
         return text if setting.kind is Kind.KEPT else _Seen(wanted="a file", now="removed")
+    if setting.kind is Kind.WHOLE:
+        now = text.strip()
+        return _AS_LEFT if now == setting.line else _Seen(wanted=setting.line, now=now or "empty")
     return _of_file(setting, text, host) if setting.kind is Kind.FILE else _of_line(setting.line, text)
 
 

@@ -20,7 +20,7 @@ MAIN = "/etc/tuned/tuned-main.conf"
 FOLDERS = ("/etc/tuned/profiles", "/etc/tuned", "/usr/lib/tuned/profiles", "/usr/lib/tuned")
 """Where a profile's folder is looked for, the strongest first: the administrator's before the packages'. The folders named
 profiles are those of tuned from 2.24 on."""
-_AFTERWARDS = "/etc/tuned/post_loaded_profile"  # loaded after the active one, on top of it
+AFTERWARDS = "/etc/tuned/post_loaded_profile"  # loaded after the active one, on top of it
 _NAME = re.compile(r"[a-zA-Z0-9_.-]+\Z")
 _MOST_FILES = 64
 
@@ -29,14 +29,14 @@ def probe(host: Host, *, tuned: Tuned | Unavailable) -> TunedProfile | Unavailab
     """The settings of the active profile. Absent where no profile is set, or nobody enforces it."""
     if isinstance(tuned, Unavailable):
         return tuned
-    main = _main(host)
+    main = main_settings(host)
     if isinstance(main, Unavailable):
         return main
     if not tuned.running and main.get("daemon", "1") not in ("0", "false", "no"):
         return Unavailable(reason=Reason.ABSENT, what="tuned", detail="it does not run, so that no profile is in force")
     if not tuned.profile:
         return Unavailable(reason=Reason.ABSENT, what="/etc/tuned/active_profile", detail="tuned has no profile")
-    later = host.read(_AFTERWARDS)
+    later = host.read(AFTERWARDS)
     names = tuned.profile.split() + (later.split() if isinstance(later, str) else [])
     files: list[tuple[Section, ...]] = []
     unread: list[Unavailable] = []
@@ -61,7 +61,7 @@ def _machine(host: Host) -> str:
     return name if name in MACHINES else ""
 
 
-def _main(host: Host) -> dict[str, str] | Unavailable:
+def main_settings(host: Host) -> dict[str, str] | Unavailable:
     """The lines `name = value` of tuned-main.conf; none where there is no such file."""
     text = host.read(MAIN)
     if isinstance(text, Unavailable):

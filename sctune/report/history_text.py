@@ -82,10 +82,17 @@ def style_state(entry: Entry) -> str:
 
 def _changes(entry: Entry, style: Style) -> Iterator[str]:
     page = Page(style=style)
+    if entry.options:
+        page.add("Options: " + " ".join(_option(key, value) for key, value in entry.options), hang=4)
     for change in entry.changes:
         undone = f" ({_DONE[Outcome(change.undone)]}{': ' if change.detail else ''}{clean(change.detail)})" if change.undone else ""
         page.add(_change_words(change) + undone, hang=4)
     yield from page.lines
+
+
+def _option(key: str, value: str) -> str:
+    """As it was given on the command line."""
+    return f"--{clean(key)}" if value == "yes" else f"--{clean(key)} {clean(value)}"
 
 
 def _change_words(change: Change) -> str:

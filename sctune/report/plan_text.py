@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import shlex
 from typing import TYPE_CHECKING
 
 from sctune.report.layout import Page
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from sctune.host.base import HostIdentity
     from sctune.report.layout import Style
     from sctune.tuning.iscsi.plan import IscsiPlan
-    from sctune.tuning.model import Item, Plan, PlannedFile
+    from sctune.tuning.model import Activation, Item, Plan, PlannedFile
 
 _SHOWN = 6
 _WAYS = {
@@ -55,6 +56,8 @@ def render(plan: Plan, *, identity: HostIdentity, style: Style) -> str:
         _change(page, group)
     for file in files:
         _file(page, file)
+    if plan.activation is not None:
+        _activation(page, plan.activation)
     if plan.iscsi is not None:
         from sctune.report.plan_iscsi import add
 
@@ -131,6 +134,17 @@ def _file(page: Page, file: PlannedFile) -> None:
                 page.lines.append(page.style.paint(clean(line), "36"))
             continue
         _line(page, line[0], line[1:], {"+": "32", "-": "31"}.get(line[0], ""))
+
+
+def _activation(page: Page, one: Activation) -> None:
+    page.blank()
+    page.add(": its active profile", lead="tuned", sgr="1", hang=2)
+    if one.before == one.name:
+        page.add(f"It reads {clean(one.name)} anew.", indent=2)
+    else:
+        _line(page, "-", one.before or "none", "31")
+        _line(page, "+", one.name, "32")
+    page.command(shlex.join(one.operation.argv), indent=2)
 
 
 def _rest(page: Page, plan: Plan) -> None:

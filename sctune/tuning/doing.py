@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from typing import TYPE_CHECKING
 
 from sctune.tuning.steps import FileStep, ToolStep, ValueStep, file_state, line_now, reading, same
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
     from sctune.tuning.steps import Step
     from sctune.tuning.writer import Writer
 
+PATIENCE = 15.0
+"""Seconds for what a tool began and does not wait for itself."""
+_PAUSE = 0.2
+
 
 class StepFailed(Exception):
     """The machine did not do what it was told, in words without secrets."""
@@ -23,6 +28,8 @@ class StepFailed(Exception):
 def do(step: Step, writer: Writer, temporary: str) -> str:
     """Does a step. Returns what a value then reads. Raises OSError, Refused or StepFailed."""
     if isinstance(step, ValueStep):
+        if step.later:
+            return reading(writer.read_value(step.path))
         writer.write_value(step.path, step.value)
     elif isinstance(step, FileStep):
         for folder in step.folders:
@@ -38,7 +45,8 @@ def read_back(step: Step, writer: Writer) -> str:
     if isinstance(step, ValueStep):
         now = reading(writer.read_value(step.path))
         if now not in step.ours:
-            raise StepFailed(f"{step.path} reads {now or 'empty'} after {step.value} was written")
+            how = f"and was to be {step.value}" if step.later else f"after {step.value} was written"
+            raise StepFailed(f"{step.path} reads {now or 'empty'} {how}")
         return now
     if isinstance(step, FileStep):
         if not same(writer.read_file(step.path), step.after):
@@ -48,6 +56,14 @@ def read_back(step: Step, writer: Writer) -> str:
         if line_now(writer, one) != one.line:
             raise StepFailed(f"{step.argv[0]} ended well, and {one.path} does not say {one.line}")
     return ""
+
+
+def settle(steps: Sequence[Step], writer: Writer, seconds: float = PATIENCE) -> None:
+    """Waits until a tool has made the values that are its to make. At the deadline it is for `read_back` to say what is wrong."""
+    waited = [step for step in steps if isinstance(step, ValueStep) and step.later]
+    deadline = time.monotonic() + seconds
+    while any(reading(writer.read_value(step.path)) not in step.ours for step in waited) and time.monotonic() < deadline:
+        time.sleep(_PAUSE)
 
 
 def run(argv: Sequence[str], seconds: float, writer: Writer) -> None:

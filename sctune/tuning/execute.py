@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from sctune.exitcodes import ExitCode
 from sctune.records import dataclass
 from sctune.tuning import record
-from sctune.tuning.doing import do, read_back, reason
+from sctune.tuning.doing import do, read_back, reason, settle
 from sctune.tuning.journal import FORMAT, Begin, Done, End, Failed, UndoBegin, UndoEnd
 from sctune.tuning.lock import locked
 from sctune.tuning.outcome import Outcome
@@ -176,6 +176,7 @@ def _do_all(steps: tuple[Step, ...], writer: Writer, journal: Journal, pages: Pa
             read = do(step, writer, temporary(pages.number, index))
             # Not synced: what is lost of these with the power is found out by looking.
             pages.add(Done(index=index, read=read), sync=False)
+        settle(steps, writer)
         for index, step in enumerate(steps):  # noqa: B007 - the step that fails
             if isinstance(step, ValueStep):
                 read_back(step, writer)  # a later step may have changed it

@@ -15,7 +15,9 @@ from sctune.tuning.operations import FileState
 from sctune.tuning.paths import FOLDERS, OURS, paths_of
 from sctune.tuning.schema import Attribute, Section
 from sctune.tuning.select import Attachment, Traits
+from sctune.tuning.tuned_view import look, ours
 from sctune.tuning.value import Amounts
+from sctune.tuning.via import Via
 from sctune.unavailable import Reason, Unavailable, known
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from sctune.tuning.iscsi.view import View
     from sctune.tuning.model import Options
     from sctune.tuning.schema import Profile
+    from sctune.tuning.tuned_view import TunedView
 
 CPUS = "/sys/devices/system/cpu"
 NOT_ASKED = Unavailable(reason=Reason.NOT_COLLECTED, what="no setting of this profile asks for it")
@@ -61,7 +64,8 @@ class Facts:
     """Answers for one profile. What no setting asks for was not read. `attachments` and `transfers` are by device name,
     `modules` by MODULE.PARAMETER, `files` by path (None: there is none). `others` are files of other profiles of sctune's.
     `tgtds`: by control port, a file of the tgtd that has it, and what that reads as long as this tgtd lives.
-    `at_boot` is what the kernel's command line says of huge pages."""
+    `at_boot` is what the kernel's command line says of huge pages. `tuned_files` are profiles of sctune's that tuned has; `via` is
+    how things stand with tuned, None where nothing is to be done through it."""
 
     traits: Traits
     amounts: Amounts
@@ -82,6 +86,8 @@ class Facts:
     modules: Mapping[str, str | Unavailable]
     tuned: Tuned | Unavailable
     tuned_profile: TunedProfile | Unavailable
+    tuned_files: tuple[str, ...]
+    via: TunedView | None
     mounts: tuple[Mount, ...] | Unavailable
     files: Mapping[str, FileState | Unavailable | None]
     others: tuple[str, ...]
@@ -99,6 +105,8 @@ def gather(inventory: Inventory, profile: Profile, options: Options) -> Facts:
     memory = known(inventory.memory)
     thresholds = inventory.config.thresholds
     tgt = Section.TGT in sections
+    via = look(inventory, profile.name) if options.via is Via.TUNED else None
+    paths = (*paths_of(profile.name), *(() if via is None else (via.path,)))
     return Facts(
         traits=Traits(
             roles=_roles(inventory) if any(setting.when.roles for setting in profile.settings) else (Role.GENERIC,),
@@ -131,8 +139,10 @@ def gather(inventory: Inventory, profile: Profile, options: Options) -> Facts:
         modules={setting.name: _parameter(host, setting.name) for setting in profile.of(Section.MODULE)},
         tuned=inventory.tuned,
         tuned_profile=inventory.tuned_profile,
+        tuned_files=ours(host),
+        via=via,
         mounts=inventory.mounts,
-        files={path: _file(host, path) for path in paths_of(profile.name)},
+        files={path: _file(host, path) for path in paths},
         others=_others(host, profile.name),
         scsi_timeout=thresholds.scsi_command_timeout_seconds,
         excessive=thresholds.dirty_limit_excessive_bytes,

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from sctune.tuning.schema import Profile, Setting
 
-_WIDTH = 110
+WIDTH = 110
+"""Columns of a comment in a file."""
 _TEMPLATES = {
     sysctl_path: "sysctl.conf.j2",
     udev_path: "udev.rules.j2",
@@ -54,7 +55,7 @@ def render(profile: Profile, kept: Sequence[Kept]) -> Mapping[str, bytes | None]
         if not entries:
             found[place(profile.name)] = None
             continue
-        templates = templates or _environment()
+        templates = templates or environment()
         text = templates.get_template(template).render(profile=profile.name, entries=entries)
         found[place(profile.name)] = text.encode()
     return found
@@ -67,7 +68,8 @@ def assignments(content: bytes) -> dict[str, str]:
     return {line.key: line.value for line in parse(content.decode("utf-8", "replace"), "") if line.value is not None}
 
 
-def _environment() -> Any:
+def environment() -> Any:
+    """The templates."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     return Environment(  # no HTML: configuration files
@@ -91,7 +93,7 @@ def _entry(kept: Kept) -> dict[str, object]:
         "parameter": setting.name.partition(".")[2],
         "value": kept.values[0],
         "path": kept.path,
-        "why": textwrap.wrap(f"{setting.key}: {why}", _WIDTH, break_long_words=False, break_on_hyphens=False),
+        "why": textwrap.wrap(f"{setting.key}: {why}", WIDTH, break_long_words=False, break_on_hyphens=False),
         "rules": [", ".join(rule) for rule in _rules(setting, kept.values)] if setting.section is Section.BLOCK else [],
     }
 

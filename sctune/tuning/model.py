@@ -9,8 +9,9 @@ from sctune.records import dataclass
 
 if TYPE_CHECKING:
     from sctune.tuning.iscsi.plan import IscsiPlan
-    from sctune.tuning.operations import FileState, Operation
+    from sctune.tuning.operations import FileState, Operation, RunTool
     from sctune.tuning.schema import Profile, Setting
+    from sctune.tuning.via import Via
     from sctune.unavailable import Unavailable
 
 
@@ -62,19 +63,32 @@ class PlannedFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What of a plan is wanted: the values in force (`live`), the files that keep them (`persist`)."""
+    """What of a plan is wanted: the values in force (`live`), the files that keep them (`persist`). `via`: the program that is to
+    make and keep what it can, "" for none."""
 
     live: bool = True
     persist: bool = True
     flush_speed: float | None = None
     given: tuple[str, ...] = ()
+    via: Via | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Activation:
+    """tuned takes up the profile `name`; `before` is the one that it has now, "" for none. They are the same where it only reads it
+    anew."""
+
+    name: str
+    before: str
+    operation: RunTool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """`iscsi` is the part about open-iscsi, None where the profile has none. `conflicts` are what would win over it in the end (a
     later file, a second profile), or contradicts the host: nothing is applied while there are any. `warnings` are told and stop
-    nothing. `unread` is what could not be looked at."""
+    nothing. `unread` is what could not be looked at. `refusal`: why it cannot be carried out in the way that is asked for at all.
+    `activation`: what tuned has to be told, None where nothing."""
 
     profile: Profile
     options: Options
@@ -84,3 +98,5 @@ class Plan:
     conflicts: tuple[str, ...]
     warnings: tuple[str, ...]
     unread: tuple[str, ...]
+    refusal: str = ""
+    activation: Activation | None = None

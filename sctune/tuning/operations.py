@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
 
-from sctune.records import dataclass
+from sctune.records import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,6 +33,7 @@ class WriteValue:
     to be written to get `before` back: None where writing `before` does it; else (path, value) in order, since vm.dirty_bytes
     cannot be set to 0 and is given back by writing the ratio. `reset_by` is the path of another value that resets this one when it
     is written (a scheduler its number of requests): where that is changed, this is written though it is right now.
+    `later`: a tool that comes after it makes the value; it is waited for, and given back in undoing as any other.
     """
 
     setting: str  # as a person calls it: vm.dirty_bytes, sda/scheduler, session3/recovery_tmo
@@ -42,6 +43,7 @@ class WriteValue:
     accepts: tuple[str, ...] = ()
     restore: tuple[tuple[str, str], ...] | None = None
     reset_by: str = ""
+    later: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,15 +68,16 @@ class Asked:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunTool:
     """A change that only a tool may make (iscsiadm for node records, udevadm to load rules). `undo` puts back what was; `check`
-    maps what is to be read afterwards (a file's path) to a line that must stand in it, for reading back; `ask` does the same where
-    only another tool tells. `holder` is (path, text) of a file that reads so as long as what was changed is there: a daemon that
-    has ended, or a loop device that has another file, has taken the change with it."""
+    maps what is to be read afterwards (a file's path) to a line that must stand in it, for reading back; `whole` does the same of
+    files that hold nothing else, and `ask` where only another tool tells. `holder` is (path, text) of a file that reads so as long
+    as what was changed is there: a daemon that has ended, or a loop device that has another file, has taken the change with it."""
 
     setting: str
     argv: tuple[str, ...]
     undo: tuple[tuple[str, ...], ...]
     check: Mapping[str, str]
     ask: tuple[Asked, ...] = ()
+    whole: Mapping[str, str] = field(default_factory=dict)
     holder: tuple[str, str] | None = None
     seconds: float = 30.0
 

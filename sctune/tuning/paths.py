@@ -35,6 +35,16 @@ def modprobe_path(profile: str) -> str:
     return f"{MODPROBE_FOLDER}/sctune-{profile}.conf"
 
 
+def tuned_name(profile: str) -> str:
+    """What a profile is called in tuned."""
+    return f"sctune-{profile}"
+
+
+def tuned_path(folder: str, profile: str) -> str:
+    """By tuned.conf(5): a folder of the profile's name in one of those where tuned looks."""
+    return f"{folder}/{tuned_name(profile)}/tuned.conf"
+
+
 def paths_of(profile: str) -> tuple[str, ...]:
     """All of them."""
     return (sysctl_path(profile), udev_path(profile), tmpfiles_path(profile), modprobe_path(profile))

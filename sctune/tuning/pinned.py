@@ -23,11 +23,15 @@ class Pins:
     """What of a profile tuned holds; all of it where tuned runs and its profile cannot be told."""
 
     def __init__(self, facts: Facts) -> None:
+        self._profile: TunedProfile | None = None
+        self._blind, self._unsure = "", ""
+        if facts.via is not None:  # tuned's profile ends, and what it sets with it
+            self._unsure = facts.via.unsure
+            return
         tuned = known(facts.tuned)
         answer = facts.tuned_profile
         runs = tuned is not None and tuned.running and bool(tuned.profile)
-        self._profile: TunedProfile | None = known(answer) if runs else None
-        self._blind, self._unsure = "", ""
+        self._profile = known(answer) if runs else None
         if isinstance(facts.tuned, Unavailable) and facts.tuned.reason is not Reason.ABSENT:
             said = f"whether tuned runs could not be told ({facts.tuned})"
             # A file tree and an old capture have no processes to ask, and nothing is applied to them.
@@ -52,26 +56,42 @@ class Pins:
 
     def sysctl(self, knob: tuple[str, ...], key: str, value: str) -> str:
         """Why tuned stands in the way of a kernel setting, "" where it does not: its profile does not set it, or to the same."""
+        return self._said(self.sysctl_set(knob, key, value))
+
+    def huge_pages(self, value: str) -> str:
+        """The same of transparent huge pages."""
+        return self._said(self.huge_pages_set(value))
+
+    def governor(self, value: str) -> str:
+        """The same of processors' governors."""
+        return self._said(self.governor_set(value))
+
+    def device(self, device: BlockDevice, attribute: Attribute, value: str) -> str:
+        """The same of a disk's queue."""
+        return self._said(self.device_set(device, attribute, value))
+
+    def sysctl_set(self, knob: tuple[str, ...], key: str, value: str) -> str:
+        """What tuned sets of a kernel setting otherwise, as "its option (to VALUE)"; "" where nothing."""
         found = [option for kind, option in self._options("sysctl", "vm") if _names(kind, option, knob)]
         if found and self._profile is not None:
             same = [one for one in sysctls_of(self._profile) if one.key == key and one.met_by(value)]
             if not same:
-                return self._said(found[-1])
+                return _words(found[-1])
         return ""
 
-    def huge_pages(self, value: str) -> str:
+    def huge_pages_set(self, value: str) -> str:
         """The same of transparent huge pages."""
         found = [option for _, option in self._options("vm") if option.key in _HUGE_PAGES and option.value != value]
-        return self._said(found[-1]) if found else ""
+        return _words(found[-1]) if found else ""
 
-    def governor(self, value: str) -> str:
+    def governor_set(self, value: str) -> str:
         """The same of processors' governors."""
         for _, option in self._options("cpu"):
             if option.key == "governor" and value not in (option.value or "").replace("|", " ").split():
-                return self._said(option)
+                return _words(option)
         return ""
 
-    def device(self, device: BlockDevice, attribute: Attribute, value: str) -> str:
+    def device_set(self, device: BlockDevice, attribute: Attribute, value: str) -> str:
         """The same of a disk's queue."""
         if self._profile is None or attribute not in _DISK:
             return ""
@@ -80,18 +100,19 @@ class Pins:
             if option.key == _DISK[attribute]:
                 meant = wanted(option)
                 if meant is None or not meant.met_by(value):
-                    return self._said(option)
+                    return _words(option)
         return ""
 
     def _options(self, *kinds: str) -> list[tuple[str, TunedOption]]:
         units = self._profile.units if self._profile is not None else ()
         return [(unit.type, option) for unit in units if unit.type in kinds for option in unit.options]
 
-    def _said(self, option: TunedOption) -> str:
-        return (
-            f"tuned runs, and its profile {self.profile} sets {option.key} to {option.value or 'something of its own'}: "
-            "`tuned-adm off` gives it up"
-        )
+    def _said(self, what: str) -> str:
+        return f"tuned runs, and its profile {self.profile} sets {what}" if what else ""
+
+
+def _words(option: TunedOption) -> str:
+    return f"{option.key} (to {option.value or 'something of its own'})"
 
 
 def _names(kind: str, option: TunedOption, knob: tuple[str, ...]) -> bool:

@@ -10,18 +10,23 @@ from typing import TYPE_CHECKING
 from sctune.records import replace
 from sctune.sysctl import numbers
 from sctune.tuning import plan_iscsi
+from sctune.tuning.clashes import clashes
 from sctune.tuning.facts import gather
 from sctune.tuning.files import PLACES, Kept, assignments, render
 from sctune.tuning.model import Decision, Item, Options, Plan, PlannedFile
 from sctune.tuning.operations import FileState, WriteFile, WriteValue
-from sctune.tuning.paths import sysctl_path
+from sctune.tuning.paths import sysctl_path, tuned_name
 from sctune.tuning.pinned import Pins
 from sctune.tuning.plan_block import plan_devices
 from sctune.tuning.plan_sysctl import overruled, plan_setting
 from sctune.tuning.plan_system import plan_governors, plan_huge_pages, plan_module
 from sctune.tuning.plan_targets import plan_loops, plan_targets
+from sctune.tuning.plan_tuned import activation, given_up, hold, later, overlooked
+from sctune.tuning.plan_tuned import overruled as overruled_by
 from sctune.tuning.schema import Attribute, Section
 from sctune.tuning.select import refuses
+from sctune.tuning.tuned_render import present as present_in_tuned
+from sctune.tuning.tuned_render import render as render_tuned
 from sctune.tuning.value import resolve
 from sctune.tuning.warnings import warn
 from sctune.unavailable import Unavailable, known
@@ -32,7 +37,9 @@ if TYPE_CHECKING:
     from sctune.inventory import Inventory
     from sctune.model.store import Mount
     from sctune.tuning.facts import Facts
+    from sctune.tuning.model import Activation
     from sctune.tuning.operations import Operation
+    from sctune.tuning.plan_tuned import Held
     from sctune.tuning.schema import Profile, Setting
 
 _IN_FORCE = (Decision.CHANGE, Decision.ALREADY, Decision.NEXT_LOAD)
@@ -57,33 +64,46 @@ def operations(plan: Plan) -> tuple[Operation, ...]:
         for file in (plan.files if plan.options.persist else ())
         if file.decision is Decision.CHANGE and not isinstance(file.before, Unavailable)
     )
-    return (*live, *files, *(plan_iscsi.operations(plan.iscsi) if plan.iscsi is not None else ()))
+    # tuned is told when its file is there; in undoing it gives up first, and then what it left different is put back.
+    told = () if plan.activation is None else (plan.activation.operation,)
+    return (*live, *files, *told, *(plan_iscsi.operations(plan.iscsi) if plan.iscsi is not None else ()))
 
 
 def decide(facts: Facts, profile: Profile, options: Options) -> Plan:
     """The plan from what is known of a host."""
     pins = Pins(facts)
     planned = [_writable(item, facts.mounts) for item in _once(_items(facts, profile, pins))]
-    kept = list(_kept(profile, planned, facts))
-    files = tuple(_files(profile, kept, facts))
-    conflicts: list[str] = []
+    held = None if facts.via is None else hold(planned, facts, _present(profile, facts))
+    if held is not None:
+        planned = [later(item, held, facts) for item in planned]
+    kept = [one for one in _kept(profile, planned, facts) if held is None or one.setting.key not in held.keys]
+    files = (*_files(render(profile, kept), facts), *_of_tuned(profile, held, facts))
+    conflicts: list[str] = list(clashes(planned, facts, pins, profile.name)) if held is None else []
     iscsi = plan_iscsi.decide(facts, profile, options, lambda path: _read_only(path, facts.mounts))
     if iscsi is not None:
         conflicts += [str(one) for one in iscsi.refusals] + list(plan_iscsi.unwritable(iscsi))
     content = next((file.after for file in files if file.path == sysctl_path(profile.name)), None)
+    if held is not None and facts.via is not None:
+        conflicts += overruled_by(held, facts.via, facts, sysctl_path(profile.name))
     if content is not None and not isinstance(facts.sysctl, Unavailable) and options.persist:
         conflicts += overruled(sysctl_path(profile.name), assignments(content), facts.sysctl)
     if options.persist:
         conflicts += [
-            f"{file.path} cannot be written: {file.reason}. --live-only leaves the files out"
+            f"{file.path} cannot be written: {file.reason}" + ("" if held is not None else ". --live-only leaves the files out")
             for file in files
             if file.decision is Decision.READ_ONLY
         ]
-    if facts.others:
-        conflicts.append(f"another profile is applied: {', '.join(facts.others)}. Take it back first (sctune rollback)")
+    others = (*facts.others, *(one for one in facts.tuned_files if one.split("/")[-2] != tuned_name(profile.name)))
+    if others:
+        conflicts.append(f"another profile is applied: {', '.join(others)}. Take it back first (sctune rollback)")
     written = {file.path for file in files if file.decision in (Decision.CHANGE, Decision.ALREADY)}
     keepers = {one.setting.key: path for one in kept if (path := PLACES[one.setting.section](profile.name)) in written}
-    items = tuple(replace(item, kept_by=keepers.get(item.setting.key, "")) for item in planned)
+    if held is not None and facts.via is not None and held.keys:
+        keepers |= dict.fromkeys(held.keys, facts.via.path)
+    items = tuple(
+        replace(item, kept_by="" if held is not None and overlooked(item, facts) else keepers.get(item.setting.key, ""))
+        for item in planned
+    )
     return Plan(
         profile=profile,
         options=options,
@@ -91,9 +111,37 @@ def decide(facts: Facts, profile: Profile, options: Options) -> Plan:
         files=files,
         iscsi=iscsi,
         conflicts=tuple(conflicts),
-        warnings=warn(facts, items),
+        warnings=(*warn(facts, items), *_beside_tuned(profile, held, facts)),
         unread=(*_unread(items, files, facts, pins), *plan_iscsi.unread(iscsi)),
+        refusal="" if facts.via is None else facts.via.problem,
+        activation=_activation(profile, held, facts, items, files),
     )
+
+
+def _of_tuned(profile: Profile, held: Held | None, facts: Facts) -> Iterator[PlannedFile]:
+    """The file of tuned's profile, where it has anything to hold."""
+    if held is not None and facts.via is not None:
+        yield from _files({facts.via.path: render_tuned(profile, held.units) if held.units else None}, facts)
+
+
+def _activation(
+    profile: Profile, held: Held | None, facts: Facts, items: tuple[Item, ...], files: tuple[PlannedFile, ...]
+) -> Activation | None:
+    if held is None or facts.via is None or not held.units:
+        return None
+    values = any(isinstance(one, WriteValue) and one.later for item in items for one in item.operations)
+    anew = any(file.path == facts.via.path and file.decision is Decision.CHANGE for file in files)
+    return activation(profile, facts.via, changes=values or anew)
+
+
+def _beside_tuned(profile: Profile, held: Held | None, facts: Facts) -> Iterator[str]:
+    """What is to be told of a profile that goes through tuned."""
+    if held is None or facts.via is None:
+        return
+    if not held.units:
+        yield "nothing of this profile is tuned's to hold: sctune makes and keeps it, and tuned keeps the profile that it has"
+        return
+    yield from given_up(held, facts.via, facts, profile.name)
 
 
 def _items(facts: Facts, profile: Profile, pins: Pins) -> Iterator[Item]:
@@ -229,11 +277,13 @@ def _kept(profile: Profile, items: list[Item], facts: Facts) -> Iterator[Kept]:
 
 
 def _present(profile: Profile, facts: Facts) -> Mapping[str, str]:
-    """key -> value in our sysctl.d file as it is."""
+    """key -> value in our sysctl.d file as it is, and in our profile of tuned."""
     state = facts.files.get(sysctl_path(profile.name))
-    if not isinstance(state, FileState):
-        return {}
-    return {key: value for key, value in assignments(state.content).items() if numbers(value) is not None}
+    found = assignments(state.content) if isinstance(state, FileState) else {}
+    through = facts.files.get(facts.via.path) if facts.via is not None else None
+    if isinstance(through, FileState):
+        found |= present_in_tuned(through.content)
+    return {key: value for key, value in found.items() if numbers(value) is not None}
 
 
 def _pattern(path: str) -> str:
@@ -244,8 +294,8 @@ def _pattern(path: str) -> str:
     )
 
 
-def _files(profile: Profile, kept: list[Kept], facts: Facts) -> Iterator[PlannedFile]:
-    for path, after in render(profile, kept).items():
+def _files(wanted: Mapping[str, bytes | None], facts: Facts) -> Iterator[PlannedFile]:
+    for path, after in wanted.items():
         before = facts.files.get(path)
         if isinstance(before, Unavailable):
             if after is not None:

@@ -132,7 +132,7 @@ def _settings(step: Step) -> Iterator[RecordedSetting]:
         yield from _file(step)
     else:
         for one in step.lines:
-            kind = Kind.TARGET if one.argv else Kind.KEPT
+            kind = Kind.TARGET if one.argv else Kind.WHOLE if one.whole else Kind.KEPT
             yield RecordedSetting(setting=step.setting, kind=kind, path=one.path, line=one.line)
 
 

@@ -35,7 +35,8 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ValueStep(msgspec.Struct, frozen=True, kw_only=True, tag="value"):
-    """A `WriteValue`; `before` is what was read when it was planned to be written, `place` where the path led to."""
+    """A `WriteValue`; `before` is what was read when it was planned to be written, `place` where the path led to.
+    `later`: a tool that comes after it makes the value."""
 
     setting: str
     path: str
@@ -44,6 +45,7 @@ class ValueStep(msgspec.Struct, frozen=True, kw_only=True, tag="value"):
     before: str
     restore: tuple[tuple[str, str], ...]
     place: str
+    later: bool = False
 
     @property
     def ours(self) -> frozenset[str]:
@@ -63,12 +65,14 @@ class FileStep(msgspec.Struct, frozen=True, kw_only=True, tag="file"):
 
 class CheckedLine(msgspec.Struct, frozen=True, kw_only=True):
     """A line that stands in a file after a tool has run, and what stood there before (None: nothing of that key). `argv` is the
-    tool that tells it where no file does; `path` is then its name."""
+    tool that tells it where no file does; `path` is then its name. `whole`: the file holds nothing else, so that anything in it
+    counts."""
 
     path: str
     line: str
     before: str | None
     argv: tuple[str, ...] = ()
+    whole: bool = False
 
 
 class ToolStep(msgspec.Struct, frozen=True, kw_only=True, tag="tool"):
@@ -137,6 +141,7 @@ def _value(operation: WriteValue, writer: Writer, *, reset: bool) -> ValueStep |
         before=now,
         restore=operation.restore or ((operation.path, now),),
         place=writer.place(operation.path),
+        later=operation.later,
     )
     if now in step.ours:
         return step if reset else None
@@ -165,6 +170,7 @@ def _file(operation: WriteFile, writer: Writer) -> FileStep | None:
 
 def _tool(operation: RunTool, writer: Writer) -> ToolStep | None:
     asked = [CheckedLine(path=path, line=line.strip(), before=None) for path, line in operation.check.items()]
+    asked += [CheckedLine(path=path, line=text, before=None, whole=True) for path, text in operation.whole.items()]
     asked += [CheckedLine(path=one.argv[0], line=one.line, before=None, argv=one.argv) for one in operation.ask]
     lines = tuple(msgspec.structs.replace(one, before=line_now(writer, one)) for one in asked)
     if lines and all(one.before == one.line for one in lines):
@@ -185,6 +191,9 @@ def _moved(setting: str, how: str) -> Refused:
 
 def line_now(writer: Writer, one: CheckedLine) -> str | None:
     """What stands in its place now, None for nothing. Raises OSError where the tool that tells it does not answer."""
+    if one.whole:
+        found = writer.read_file(one.path)
+        return None if found is None else found.content.decode("utf-8", "replace").strip()
     if not one.argv:
         return line_of_key(writer, one.path, one.line)
     answer = writer.run(one.argv, _PATIENCE)

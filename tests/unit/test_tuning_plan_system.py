@@ -210,18 +210,36 @@ def test_what_a_running_tuned_sets_is_left_to_it() -> None:
         "block.a": Decision.PINNED,
         "block.b": Decision.CHANGE,
     }
-    assert "tuned-adm off" in item(found, "vm.swappiness").reason
+    assert item(found, "vm.swappiness").reason == "tuned runs, and its profile ours sets vm.swappiness (to 30)"
+    (conflict,) = found.conflicts
+    assert conflict.startswith(
+        "tuned runs, and its profile ours sets vm.swappiness (to 30), dirty_ratio (to 40), elevator (to none), "
+        "transparent_hugepages (to never), governor (to schedutil) otherwise"
+    )
+    assert "--via tuned" in conflict
+    assert "`tuned-adm off`" in conflict
     kept = {file.path: (file.after or b"").decode() for file in found.files}
     assert "vm.swappiness" not in kept[MINE]
     assert set(kept) == {MINE, "/etc/udev/rules.d/90-sctune-mine.rules"}
     assert "scheduler" not in kept["/etc/udev/rules.d/90-sctune-mine.rules"]
     idle = planned_beside_tuned(text, wanted, runs=False)
     assert all(one.decision is Decision.CHANGE for one in idle.items)
+    assert idle.conflicts == ()
 
 
 def test_a_tuned_that_wants_the_same_stands_in_nobodys_way() -> None:
     found = planned_beside_tuned("[sysctl]\nvm.swappiness=10\n", sysctl("vm.swappiness", "10"))
     assert item(found, "vm.swappiness").decision is Decision.CHANGE
+    assert found.conflicts == ()
+
+
+def test_what_is_so_only_until_tuned_sets_it_again_is_a_conflict_too() -> None:
+    inventory = with_tuned("[sysctl]\nvm.swappiness=30\n").inventory()
+    found = planned_beside_tuned("[sysctl]\nvm.swappiness=30\n", sysctl("vm.swappiness", "60"))
+    assert inventory.host.read("/proc/sys/vm/swappiness") == "60\n"
+    assert item(found, "vm.swappiness").decision is Decision.ALREADY
+    (conflict,) = found.conflicts
+    assert "vm.swappiness (to 30)" in conflict
 
 
 @pytest.mark.parametrize("reason", [Reason.DENIED, Reason.TIMEOUT, Reason.NOT_COLLECTED])
