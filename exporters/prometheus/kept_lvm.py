@@ -61,8 +61,7 @@ def state_of(inventory: Inventory) -> State:
     }
     dm = known(inventory.dm)
     tables = frozenset(
-        (one.uuid, one.name, one.size, one.suspended, tuple(_target(target) for target in known(one.targets) or ()))
-        for one in dm or ()
+        (one.uuid, one.name, one.size, tuple(_target(target) for target in known(one.targets) or ())) for one in dm or ()
     )
     sessions = frozenset((one.sid, one.state) for one in known(inventory.sessions) or ())
     folder = inventory.host.stat(BACKUPS)
@@ -100,7 +99,11 @@ class KeptLvm:
             return self._answer(state)
 
     def _matches(self, state: State) -> bool:
-        return self._kept is not None and self._kept[0] == state and not isinstance(self._kept[1], Unavailable)
+        """Whether what is kept is all that can be had: a host without LVM has not got it a moment later."""
+        if self._kept is None or self._kept[0] != state:
+            return False
+        report = self._kept[1]
+        return not isinstance(report, Unavailable) or report.reason in (Reason.ABSENT, Reason.DENIED)
 
     def _answer(self, state: State) -> Kept:
         if self._kept is None:
@@ -128,16 +131,15 @@ class KeptLvm:
             with self._changed:
                 if found is not None:
                     self._kept = found
-                absent = found is not None and isinstance(found[1], Unavailable) and found[1].reason is Reason.ABSENT
                 failed = found is None or isinstance(found[1], Unavailable)
-                self._failed = time.monotonic() if failed or absent else 0.0
+                self._failed = time.monotonic() if failed else 0.0
                 self._asking = None
                 self._changed.notify_all()
 
 
 def without_lost(report: LvmReport, then: State, now: State) -> LvmReport:
-    """What of a report still has its devices: the PVs that lie on the same devices, the VGs of which any PV is left, and of their LVs
-    those that were not active or still are."""
+    """What of a report still has its devices: the PVs that lie on the same devices, the VGs of which any PV is left, and of their
+    LVs those that were not active or still are."""
     pvs = tuple(
         pv
         for pv in report.physical_volumes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sctune.exporters.prometheus.kept_lvm import KeptLvm
 from sctune.host.base import Source
@@ -15,8 +15,28 @@ if TYPE_CHECKING:
     from sctune.host.base import Host
     from sctune.host.resident import Residents
     from sctune.model.lvm import LvmReport
-    from sctune.model.system import Unit
 
+NOT_ASKED = frozenset(
+    {
+        "units",  # systemctl
+        "kernel_log",
+        "cloud_log",
+        "node_log",
+        "cloud_faults",
+        "spool",
+        "buckets",
+        "disk_health",  # smartctl
+        "io_waiting",  # looks twice, a second apart
+        "tgt_parameters",  # a question for each target
+        "tgt_defaults",
+        "tgt_version",  # the package manager
+        "lvm_settings",  # lvmconfig
+        "lvm_archive",
+        "multipath",  # multipathd
+        "node_records",  # a file for each target that was ever discovered
+    }
+)
+"""Parts that take a tool, or long, or say nothing that changes from one scrape to the next."""
 BUDGET = 4.0
 """Seconds that all answers of one look may take, however many things hang."""
 
@@ -45,10 +65,17 @@ class LookInventory(Inventory):
             self.lvm_age = LvmAge(read_at=kept.read_at, stale=kept.stale)
         return kept.report
 
-    @Part
-    def units(self) -> tuple[Unit, ...] | Unavailable:
-        """systemd's units: only systemctl tells."""
-        return Unavailable(reason=Reason.NOT_COLLECTED, what="systemctl show", detail="a scrape starts no process")
+
+def _left_out(name: str) -> Part[Any]:
+    def fetch(_: Inventory) -> Unavailable:
+        return Unavailable(reason=Reason.NOT_COLLECTED, what=name, detail="not asked in a scrape")
+
+    fetch.__name__ = name
+    return Part(fetch)
+
+
+for _name in NOT_ASKED:
+    setattr(LookInventory, _name, _left_out(_name))
 
 
 def lvm_age(inventory: Inventory) -> LvmAge | None:
