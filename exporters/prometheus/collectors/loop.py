@@ -125,6 +125,8 @@ def collect(look: Look, samples: Samples) -> None:
     _describe(devices, inventory, chains, samples)
     text = inventory.host.read(PATH)
     if isinstance(text, Unavailable):
+        if text.reason is Reason.NOT_COLLECTED:
+            return  # a recorded host: counters of a moment say nothing
         raise CannotCollect(str(text))
     samples.used("diskstats")
     counters, broken = parse_diskstats(text, {device.name for device in devices})

@@ -10,7 +10,7 @@ from sctune.exporters.prometheus.judged import listed
 from sctune.exporters.prometheus.look_inventory import lvm_age
 from sctune.exporters.prometheus.metric import Metric
 from sctune.model.volume import VolumeState
-from sctune.unavailable import Unavailable, known
+from sctune.unavailable import Reason, Unavailable, known
 from sctune.volumes import is_volume
 
 if TYPE_CHECKING:
@@ -158,8 +158,10 @@ def _tell(row: VolumeRow, chain: Chain | None, samples: Samples) -> None:
 
 def layers(chain: Chain) -> Iterator[tuple[str, bool]]:
     """The layers that a volume has now, each with whether it works."""
-    if chain.file is not None or chain.loops:
-        yield "file", not any(_lost(loop.deleted, loop.backing) for loop in chain.loops)
+    backings = [loop.backing for loop in chain.loops]
+    unseen = any(isinstance(one, Unavailable) and one.reason is not Reason.ABSENT for one in backings)
+    if (chain.file is not None or chain.loops) and not unseen:
+        yield "file", not any(loop.deleted or isinstance(loop.backing, Unavailable) for loop in chain.loops)
     if chain.loops:
         yield "loop", all(loop.size > 0 for loop in chain.loops)
     lv = chain.lv
@@ -168,10 +170,6 @@ def layers(chain: Chain) -> Iterator[tuple[str, bool]]:
         yield "lvm", lv.active and not suspended and not lv.health
     if chain.exports:
         yield "target", all(export.lun.online and export.target.state == "ready" for export in chain.exports)
-
-
-def _lost(deleted: bool, backing: object) -> bool:
-    return deleted or isinstance(backing, Unavailable)
 
 
 COLLECTOR = Collector(
