@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from sctune.check import Check, Look, Result, Unexamined, not_applicable
 from sctune.findings import Code, Finding, Risk, Severity, Subject, SubjectKind, evidence
 from sctune.host.base import FileKind, FileStat
-from sctune.loop_use import all_could_be_seen, users
-from sctune.model.units import SECTOR, size_words
+from sctune.loop_use import all_could_be_seen, expected_size, users
+from sctune.model.units import size_words
 from sctune.model.volume import VolumeState
 from sctune.unavailable import Reason, Unavailable, known, need
 
@@ -76,14 +76,6 @@ SIZE_MISMATCH = Code(
     confirm=True,
     volume=VolumeState.DEGRADED,
 )
-
-
-def expected_size(file_size: int, offset: int, sizelimit: int) -> int:
-    """The size in bytes that the kernel gives a loop device over a file: whole sectors only (lo_calculate_size)."""
-    size = max(file_size - offset, 0)
-    if 0 < sizelimit < size:
-        size = sizelimit
-    return size // SECTOR * SECTOR
 
 
 def overlaps(one: LoopDevice, other: LoopDevice) -> bool:

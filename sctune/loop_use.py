@@ -1,9 +1,10 @@
-"""What uses a loop device: stacked devices, mounts and targets. Pure."""
+"""What uses a loop device (stacked devices, mounts and targets), and how large it should be. Pure."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sctune.model.units import SECTOR
 from sctune.unavailable import Reason, Unavailable, known
 
 if TYPE_CHECKING:
@@ -37,6 +38,14 @@ def users(loop: LoopDevice, *, block: Iterable[BlockDevice], mounts: Iterable[Mo
         if export.lun.backing_path in (f"/dev/{loop.name}", loop.backing_file):
             found.append(f"exported by {export.target.iqn}")
     return tuple(found)
+
+
+def expected_size(file_size: int, offset: int, sizelimit: int) -> int:
+    """The size in bytes that the kernel gives a loop device over a file: whole sectors only (lo_calculate_size)."""
+    size = max(file_size - offset, 0)
+    if 0 < sizelimit < size:
+        size = sizelimit
+    return size // SECTOR * SECTOR
 
 
 def all_could_be_seen(inventory: Inventory) -> bool:

@@ -34,6 +34,7 @@ class Samples:
             return
         if len(labels) != len(metric.labels):
             raise ValueError(f"{metric.name} has labels {metric.labels}, got {labels}")
+        labels = tuple(map(_utf8, labels))
         series = self.values.setdefault(metric, {})
         if labels in series:
             self.skip("duplicate")
@@ -82,3 +83,8 @@ class Samples:
                 Sample(metric.name, dict(zip(names, labels, strict=True)), value) for labels, value in self.values[metric].items()
             ]
             yield family
+
+
+def _utf8(label: str) -> str:
+    """A label's value as the formats can hold it: bytes of a path that are no UTF-8 are written as \\udcXX."""
+    return label if label.isascii() else label.encode("utf-8", "backslashreplace").decode()

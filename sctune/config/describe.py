@@ -90,6 +90,31 @@ KEYS: dict[str, Key] = {
             "    until: 2027-01-31",
         ),
     ),
+    "exporter": Key(
+        help="What `sctune exporter` and `sctune metrics` give to a monitoring system. `collectors` are switched on or off by name "
+        "(docs/exporter.md lists them). `detail`: a series for each volume, snapshot, device and LUN, or sums only; `detail_of` "
+        "says it for single collectors. Regular expressions that match whole names say of which volumes (and snapshots), "
+        "devices (loop3, dm-7) and volume groups; `limits` how many objects of a collector at most (5000). A collector may take "
+        "`deadline_seconds`; its answer is given again for `interval_seconds`. `own_process`: also what the exporter itself "
+        "uses.",
+        example=(
+            "exporter:",
+            "  collectors:",
+            "    pressure: true",
+            "  detail: true",
+            "  detail_of:",
+            "    loop: false",
+            '  volumes_include: ["vol-.*", "snap-.*"]',
+            '  volumes_exclude: ["vol-0000.*"]',
+            '  devices_exclude: ["loop0"]',
+            '  groups_exclude: ["system"]',
+            "  limits:",
+            "    volumes: 2000",
+            "  deadline_seconds: 5",
+            "  interval_seconds: 1",
+            "  own_process: true",
+        ),
+    ),
     "thresholds": Key(help="Where a check turns from silence to a warning and to critical. These are the defaults.", example=()),
 }
 

@@ -108,6 +108,28 @@ class Mute:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ExporterSettings:
+    """What a monitoring system is given: `collectors` switched on or off by name, `detail` (a series for each object) for all and
+    `detail_of` for single ones, regular expressions that match whole names of volumes and snapshots, devices and volume groups,
+    and `limits` on objects by collector. `deadline_seconds` bounds one collector, `interval_seconds` is for how long its answer is
+    given again; `own_process`: also what the exporter itself uses."""
+
+    collectors: Mapping[str, bool] = field(default_factory=dict)
+    detail: bool = True
+    detail_of: Mapping[str, bool] = field(default_factory=dict)
+    volumes_include: tuple[str, ...] = ()
+    volumes_exclude: tuple[str, ...] = ()
+    devices_include: tuple[str, ...] = ()
+    devices_exclude: tuple[str, ...] = ()
+    groups_include: tuple[str, ...] = ()
+    groups_exclude: tuple[str, ...] = ()
+    limits: Mapping[str, int] = field(default_factory=dict)
+    deadline_seconds: float = 5.0
+    interval_seconds: float = 1.0
+    own_process: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """Everything an operator can say.
 
@@ -128,4 +150,5 @@ class Config:
     wanted: frozenset[str] = frozenset()
     properties: str | None = None
     mutes: tuple[Mute, ...] = ()
+    exporter: ExporterSettings = ExporterSettings()
     files: tuple[str, ...] = ()

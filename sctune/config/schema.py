@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sctune.config import values
 from sctune.config.document import Misread, files_of
-from sctune.config.model import AccountLimits, Config, Level, Quotas, Thresholds
+from sctune.config.model import AccountLimits, Config, ExporterSettings, Level, Quotas, Thresholds
 from sctune.config.mutes import read_mutes
 
 if TYPE_CHECKING:
@@ -53,9 +53,33 @@ def read_config(reader: Reader, root: yaml.Node, files: tuple[str, ...]) -> Conf
             "wanted": lambda node, path: frozenset(reader.items(node, path, values.advice_code)),
             "properties": values.path_or_ask,
             "mutes": lambda node, path: read_mutes(reader, node, path),
+            "exporter": lambda node, path: _exporter(reader, node, path),
         },
     )
     return Config(files=files, **found)
+
+
+def _exporter(reader: Reader, node: yaml.Node, path: str) -> ExporterSettings:
+    """The exporter's section. Which collectors there are is not known here: the exporter refuses a name that is none."""
+
+    def switches(inner: yaml.Node, where: str) -> dict[str, object]:
+        return reader.table(inner, where, values.yes_or_no)
+
+    def patterns(inner: yaml.Node, where: str) -> tuple[object, ...]:
+        return reader.items(inner, where, values.pattern)
+
+    fields: dict[str, Read] = {
+        "collectors": switches,
+        "detail": values.yes_or_no,
+        "detail_of": switches,
+        **{f"{what}_{how}": patterns for what in ("volumes", "devices", "groups") for how in ("include", "exclude")},
+        "limits": lambda inner, where: reader.table(inner, where, values.count),
+        "deadline_seconds": values.some_seconds,
+        "interval_seconds": values.seconds,
+        "own_process": values.yes_or_no,
+    }
+    found: dict[str, Any] = reader.section(node, path, fields)
+    return ExporterSettings(**found)
 
 
 def _accounts(reader: Reader, node: yaml.Node, path: str) -> dict[str, AccountLimits]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import yaml
 
 from sctune.config.describe import KEYS, size, written
-from sctune.config.model import Level, Mute, Thresholds
+from sctune.config.model import ExporterSettings, Level, Mute, Thresholds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -48,6 +48,8 @@ def _key(config: Config, name: str) -> Iterator[Line]:
             yield "mutes:", ""
             for place, mute in enumerate(config.mutes):
                 yield from _mute(mute, place)
+        case "exporter":
+            yield from _exporter(config.exporter)
         case "thresholds":
             yield from _thresholds(config.thresholds)
         case "flush_speed" if config.flush_speed is not None:
@@ -103,6 +105,28 @@ def _mute(mute: Mute, place: int) -> Iterator[Line]:
         value = getattr(mute, field.name)
         yield f"{lead}{field.name}: {value if field.name == 'until' else _quoted(value)}", f"mutes.{place}.{field.name}"
         lead = "    "
+
+
+def _exporter(settings: ExporterSettings) -> Iterator[Line]:
+    if settings == ExporterSettings():
+        return
+    yield "exporter:", ""
+    for field in dataclasses.fields(ExporterSettings):
+        value, key = getattr(settings, field.name), f"exporter.{field.name}"
+        if isinstance(value, tuple):
+            if value:
+                yield f"  {field.name}:", ""
+                yield from ((f"    - {_quoted(one)}", f"{key}[{one}]") for one in value)
+        elif not isinstance(value, bool | int | float):
+            if value:
+                yield f"  {field.name}:", ""
+                yield from ((f"    {_quoted(name)}: {_plain(one)}", f"{key}.{name}") for name, one in value.items())
+        else:
+            yield f"  {field.name}: {_plain(value)}", key
+
+
+def _plain(value: bool | float) -> str:
+    return str(value).lower() if isinstance(value, bool) else f"{value:.15g}"
 
 
 def _thresholds(thresholds: Thresholds) -> Iterator[Line]:

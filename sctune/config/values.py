@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _Ratio = Annotated[float, msgspec.Meta(ge=0, le=1)]
 _Positive = Annotated[float, msgspec.Meta(ge=0)]
+_MoreThanNone = Annotated[float, msgspec.Meta(gt=0)]
 _Count = Annotated[int, msgspec.Meta(ge=1)]
 _Path = Annotated[str, msgspec.Meta(pattern=r"^/")]
 _CODE = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\Z")
@@ -62,6 +63,26 @@ def factor(node: yaml.Node, _: str) -> float:
 def seconds(node: yaml.Node, _: str) -> float:
     """A plain number."""
     return cast("float", _convert(node, _Positive, "a number of seconds"))
+
+
+def some_seconds(node: yaml.Node, _: str) -> float:
+    """A plain number, more than 0."""
+    return cast("float", _convert(node, _MoreThanNone, "a number of seconds above 0"))
+
+
+def yes_or_no(node: yaml.Node, _: str) -> bool:
+    """true or false."""
+    return cast("bool", _convert(node, bool, "true or false"))
+
+
+def pattern(node: yaml.Node, _: str) -> str:
+    """A regular expression of Python's re, which has to match a whole name."""
+    written = text(node, 'a regular expression such as "vol-.*"')
+    try:
+        re.compile(written)
+    except (re.error, RecursionError, OverflowError) as error:
+        raise Misread(f"not a regular expression: {error}") from None
+    return written
 
 
 def count(node: yaml.Node, _: str) -> int:

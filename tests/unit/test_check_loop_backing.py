@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sctune.checks.loop_backing import CHECKS as BACKING_CHECKS
-from sctune.checks.loop_backing import expected_size
 from sctune.findings import Risk, Severity, Subject, SubjectKind
 from sctune.host.base import FileKind, FileStat
+from sctune.loop_use import expected_size
 from tests.unit.serving_hosts import GIB, MIB, STORE, chain, chains
 from tests.unit.storage_hosts import (
     a_file,

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from sctune.config import load as module
 from sctune.config.load import load, parse
-from sctune.config.model import AccountLimits, Config, Level, Mute, Quotas, Thresholds
+from sctune.config.model import AccountLimits, Config, ExporterSettings, Level, Mute, Quotas, Thresholds
 from sctune.config.sample import settings
 from sctune.config.show import show
 from sctune.config.sizes import Unreadable, parse_percent, parse_rate, parse_size
@@ -72,8 +72,33 @@ def test_the_documented_sample() -> None:
                 until="2027-01-31",
             ),
         ),
+        exporter=ExporterSettings(
+            collectors={"pressure": True},
+            detail_of={"loop": False},
+            volumes_include=("vol-.*", "snap-.*"),
+            volumes_exclude=("vol-0000.*",),
+            devices_exclude=("loop0",),
+            groups_exclude=("system",),
+            limits={"volumes": 2000},
+        ),
         files=("c.yaml",),
     )
+
+
+@pytest.mark.parametrize(
+    ("line", "complaint"),
+    [
+        ("collectors: [loop]", "expected a mapping (key: value), got a list"),
+        ("collectors: {loop: 'on'}", "expected true or false"),
+        ("detail: 1", "expected true or false, got "),
+        ("volumes_include: ['(']", "not a regular expression: missing ), unterminated subpattern at position 0"),
+        ("limits: {volumes: 0}", "expected a whole number from 1 on, got "),
+        ("deadline_seconds: 0", "expected a number of seconds above 0, got "),
+        ("detali: true", "unknown key: did you mean detail?"),
+    ],
+)
+def test_what_is_wrong_with_the_section_of_the_exporter_is_said(line: str, complaint: str) -> None:
+    assert any(complaint in one for one in errors(f"exporter:\n  {line}\n"))
 
 
 def test_the_documentation_shows_the_sample_as_it_is_made() -> None:

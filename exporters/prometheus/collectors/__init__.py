@@ -1,0 +1,1 @@
+"""The collectors, a file each: a module here that defines COLLECTOR is one."""

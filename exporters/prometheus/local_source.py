@@ -1,0 +1,24 @@
+"""The source that looks at a host from this very process."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sctune.exporters.prometheus.engine import Engine
+from sctune.exporters.prometheus.registry import load
+from sctune.exporters.prometheus.run import to_stderr
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sctune.exporters.prometheus.options import Options
+    from sctune.host.base import Host
+
+
+def local_source(host: Host, options: Options, *, tell: Callable[[str], None] = to_stderr) -> Engine:
+    """All collectors on this host, which stays its maker's to close, after the last scrape. A live one has to be made before any
+    thread: it has a child process. `tell` gets the lines for the log."""
+    from sctune.exporters.prometheus.look_inventory import Looks
+
+    looks = Looks(host, options.config)
+    return Engine(load(), options, looks.look, tell=tell)
