@@ -25,23 +25,28 @@ class Reading:
 
 
 class Accumulated:
-    """What was counted for each owner since it was first seen. `wraps` says for each counter at how many values it begins anew, 0
-    where it never does in the life of a machine."""
+    """What was counted for each owner since the first reading. What sources had counted before that is nobody's: a process that is
+    started anew would else show a session's whole past as if it had happened since the last answer."""
 
     def __init__(self) -> None:
         self._last: dict[Hashable, tuple[int, ...]] = {}
         self._totals: dict[tuple[str, ...], tuple[int, ...]] = {}
+        self._begun = False
 
-    def add(self, readings: Iterable[Reading], wraps: tuple[int, ...]) -> None:
-        """Adds what came since the last reading of each source. A source that is not among these is forgotten."""
+    def add(self, readings: Iterable[Reading], wraps: tuple[int, ...], *, past: bool) -> None:
+        """Adds what came since the last reading of each source, all of a source that is new. A source that is not among these is
+        forgotten. `wraps` says for each counter at how many values it begins anew, 0 where it never does in the life of a machine.
+        `past`: what the first reading finds counts too, for an answer that no other will follow."""
         last: dict[Hashable, tuple[int, ...]] = {}
+        nothing = (0,) * len(wraps)
         for reading in readings:
-            before = self._last.get(reading.source)
-            new = reading.values if before is None else since(before, reading.values, wraps)
+            before = self._last.get(reading.source, nothing if self._begun or past else reading.values)
+            new = since(before, reading.values, wraps)
             total = self._totals.get(reading.owner)
             self._totals[reading.owner] = new if total is None else tuple(a + b for a, b in zip(total, new, strict=True))
             last[reading.source] = reading.values
         self._last = last
+        self._begun = True
 
     def keep(self, owners: Iterable[tuple[str, ...]], counters: int) -> None:
         """These owners are there now: one that was never read has counted 0, any other is forgotten."""

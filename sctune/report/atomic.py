@@ -60,7 +60,7 @@ class Output:
                     sys.stdout.flush()
                 _write_all(self._descriptor, data)
             elif self._target is not None:
-                _replace(self._target, data)
+                replace_file(self._target, data)
             else:
                 _write_special(self.path, data)
         except BrokenPipeError:
@@ -123,10 +123,12 @@ def _write_special(path: str, data: bytes) -> None:
         os.close(descriptor)
 
 
-def _replace(target: str, data: bytes) -> None:
+def replace_file(target: str, data: bytes, mode: int = 0o666) -> None:
+    """Writes a file beside its place and renames it over it. `mode`, less the umask, is for one that is new; an old one's owner and
+    mode are kept. Raises OSError, and has left nothing behind then."""
     folder = os.path.dirname(target)
     temporary = os.path.join(folder, f".sctune-{os.urandom(6).hex()}.tmp")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
     try:
         try:
             _keep_owner_and_mode(target, descriptor)

@@ -11,7 +11,7 @@ from sctune.model.io import ScsiCounters
 from sctune.unavailable import Reason, Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from sctune.exporters.prometheus.collector import Look
     from sctune.exporters.prometheus.samples import Samples
@@ -84,8 +84,8 @@ DEVICE_INFO = Metric(
 def _counter(name: str, about: str, attribute: str) -> Metric:
     return Metric(
         name=name,
-        about=f"{about} The kernel counts in 32 bits: over that edge, and over new logins, the exporter adds up from when it first "
-        "saw the disk.",
+        about=f"{about} Added up since the exporter began to look, over new logins and the edge of the kernel's 32 bits. In a "
+        "single answer (sctune metrics): as the kernel has it.",
         source=f"{_SCSI}/{attribute}",
         labels=_DISK,
         kind=Kind.COUNTER,
@@ -174,7 +174,7 @@ def _count(look: Look, sessions: Iterable[IscsiSession], kept: Iterable[IscsiSes
     disks = {device.name: device for device in devices if device.session in by_number}
     owners = {name: (*labels_of(by_number[device.session or 0]), _lun(device)) for name, device in disks.items()}
     totals = look.memory.of(DiskTotals)
-    totals.add(_readings(counted, disks, owners), (_COUNTS,) * len(COUNTERS))
+    totals.add(_readings(counted, disks, owners), (_COUNTS,) * len(COUNTERS), past=look.options.once)
     found = {one.name: one for one in counted if isinstance(one, ScsiCounters)}
     totals.keep({owners[name] for name in found if name in owners}, len(COUNTERS))
     wanted = {session.number for session in kept}
@@ -191,7 +191,7 @@ def _count(look: Look, sessions: Iterable[IscsiSession], kept: Iterable[IscsiSes
 
 
 def _readings(
-    counted: Iterable[ScsiCounters | Unavailable], disks: dict[str, BlockDevice], owners: dict[str, tuple[str, ...]]
+    counted: Iterable[ScsiCounters | Unavailable], disks: Mapping[str, BlockDevice], owners: Mapping[str, tuple[str, ...]]
 ) -> Iterator[Reading]:
     for one in counted:
         if isinstance(one, ScsiCounters) and one.name in disks:

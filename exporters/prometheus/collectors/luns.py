@@ -42,8 +42,8 @@ READ_ONLY = Metric(name="sctune_lun_read_only", about="Whether it refuses writes
 
 def _counter(name: str, about: str) -> Metric:
     caveat = (
-        "Added up over its sessions from when the exporter first saw it: tgtd forgets a session's counters when it ends, so what a "
-        "session did after the last scrape before that is lost."
+        "Added up over all sessions since the exporter began to look: tgtd forgets a session's counters when it ends, so what it "
+        "did after the last scrape before that is lost. In a single answer (sctune metrics): of the sessions there are."
     )
     return Metric(name=name, about=f"{about} {caveat}", source=_STAT, labels=_LUN, kind=Kind.COUNTER, detail=True)
 
@@ -128,7 +128,7 @@ def _count(look: Look, state: TgtState, targets: Iterable[Target], rows: list[Lu
             reads + (row.reads_submitted - row.reads) % _COMMANDS,
             writes + (row.writes_submitted - row.writes) % _COMMANDS,
         )
-    totals.add(readings, _WRAPS)
+    totals.add(readings, _WRAPS, past=look.options.once)
     totals.keep(disks, len(COUNTERS))
     for target in targets:
         for lun in target.disks:
