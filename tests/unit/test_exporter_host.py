@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -174,7 +174,7 @@ def writeback(**facts: object) -> Writeback:
 
 
 def test_writeback_in_ratios_and_in_bytes() -> None:
-    parts = {"huge_pages": ABSENT, "devices": (), "chains": NO_CHAINS, "stores": NO_CHAINS}
+    parts: dict[str, Any] = {"huge_pages": ABSENT, "devices": (), "chains": NO_CHAINS, "stores": NO_CHAINS}
     run = collect(TUNING, writeback=writeback(), **parts)
     assert run.of("sctune_vm_dirty_limit_ratio") == {(): 0.2}
     assert run.of("sctune_vm_dirty_limit_bytes") == {(): 400}
