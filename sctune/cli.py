@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sctune import cli_journal, cli_tuning, cli_volumes
+from sctune import cli_journal, cli_metrics, cli_tuning, cli_volumes
 from sctune.cli_options import Body, Configuration, From, OutputFile, Root  # noqa: TC001 - typer reads annotations when it runs
 from sctune.report.format import FailOn, Format
 
@@ -139,6 +139,7 @@ def checks() -> Body:
 
 
 app.command()(cli_volumes.capacity)
+app.command()(cli_metrics.metrics)
 app.command()(cli_tuning.profiles)
 app.command("apply-profile")(cli_tuning.apply_profile)
 app.command("verify-profile")(cli_tuning.verify_profile)

@@ -105,6 +105,12 @@ def _diagnose(inventory: Inventory, checks: Sequence[Check], *, strict: bool) ->
     )
 
 
+def judge(inventory: Inventory, checks: Sequence[Check], *, strict: bool = False) -> tuple[Finding, ...]:
+    """What `checks` find on a look, without a second one: for who looks again in a moment anyway."""
+    look = Look(inventory=inventory, config=inventory.config)
+    return _muted(_settle([_judge(check, look, strict=strict) for check in checks]), inventory.config)
+
+
 @contextlib.contextmanager
 def _uncollected() -> Iterator[None]:
     """Without the cyclic garbage collector: records hold no cycles, and walking all of them again and again costs a third of

@@ -101,8 +101,8 @@ class Runner:
         run.seconds = time.monotonic() - run.began
         if not run.why:
             self._good = run.read_at
-        run.done.set()
         self._say(run.why)
+        run.done.set()
 
     def _say(self, why: str) -> None:
         """Tells what is wrong, where it is something else than last time."""

@@ -21,7 +21,7 @@ import socket
 import struct
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from sctune.records import dataclass
 
@@ -38,13 +38,15 @@ _KILL_GRACE = 0.3
 class Outcome:
     """What a job sent before it ended or its deadline passed. `finished`: it sent all it had. `error` is the text of an
     exception in the job. `abandoned` is the pid of a worker that could not be killed, `seconds` how long a job that was
-    given up was waited for."""
+    given up was waited for. `stalled`: nothing came from it for too long, and it was not the deadline that ended
+    it (told by `Residents`)."""
 
     items: tuple[tuple[Any, ...], ...]
     finished: bool
     error: str | None = None
     abandoned: int | None = None
     seconds: float = 0.0
+    stalled: bool = False
 
 
 class Nursery:
@@ -54,6 +56,8 @@ class Nursery:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._lock = threading.Lock()
         self._control = ours
+        self.stuck: set[int] = set()
+        """Processes that hung who read their arguments."""
         self._pid = os.fork()
         if self._pid == 0:
             ours.close()
@@ -83,8 +87,23 @@ class Nursery:
         if complete:
             return Outcome(items=items, finished=finished, error=error)
         seconds = time.monotonic() - began
-        survivor = self._ask(b"K" + _REPLY.pack(pid))
+        survivor = self.kill(pid)
         return Outcome(items=items, finished=False, error=error, abandoned=survivor or None, seconds=seconds)
+
+    def serve(self) -> tuple[int, socket.socket] | None:
+        """A worker that stays and does one job after another, asked on the socket: its pid, and the socket. None where it could not
+        be had."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        with theirs:
+            pid = self._ask(b"S", theirs.fileno())
+        if pid < 0:
+            ours.close()
+            return None
+        return pid, ours
+
+    def kill(self, pid: int) -> int:
+        """Ends a worker: 0 when it is gone, its pid where it does not go."""
+        return self._ask(b"K" + _REPLY.pack(pid))
 
     def _ask(self, message: bytes, descriptor: int | None = None) -> int:
         """One request to the nursery; it answers with a number."""
@@ -101,6 +120,23 @@ class Nursery:
         # A sequenced packet has a bounded size, and ten thousand paths are more than that.
         for start in range(0, len(message), 65536):
             self._control.send(message[start : start + 65536])
+
+
+def still_there(pids: set[int]) -> list[int]:
+    """Those that have not ended, of which only their parent may not know yet; the others are taken out."""
+    pids.difference_update([pid for pid in pids if is_gone(pid)])
+    return sorted(pids)
+
+
+def is_gone(pid: int) -> bool:
+    """Whether a process has ended; one that nobody has reaped yet has."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(f"/proc/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            return os.read(descriptor, 4096).rpartition(b")")[2].split()[:1] == [b"Z"]
+        finally:
+            os.close(descriptor)
+    return True
 
 
 def _receive(receiver: socket.socket, *, stall: float, first: float, deadline: float) -> tuple[bytes, bool]:
@@ -152,7 +188,10 @@ def _nursery_main(control: socket.socket) -> None:
             while len(message) < length:
                 message += control.recv(65536)
             descriptors = [fd for _, _, raw in ancillary for fd in array.array("i", raw[:4])]
-            reply = _start(message[1:], descriptors[0], control, workers) if message[:1] == b"R" else _kill(message[1:], workers)
+            if message[:1] == b"K":
+                reply = _kill(message[1:], workers)
+            else:
+                reply = _start(message[1:] if message[:1] == b"R" else None, descriptors[0], control, workers)
             for descriptor in descriptors:
                 os.close(descriptor)
             _reap(workers)
@@ -177,7 +216,7 @@ def _let_go(kept: int) -> None:
                     os.close(int(name))
 
 
-def _start(message: bytes, descriptor: int, control: socket.socket, workers: set[int]) -> int:
+def _start(message: bytes | None, descriptor: int, control: socket.socket, workers: set[int]) -> int:
     try:
         pid = os.fork()
     except OSError as error:
@@ -185,12 +224,14 @@ def _start(message: bytes, descriptor: int, control: socket.socket, workers: set
     if pid == 0:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         control.close()
+        if message is None:
+            _serving_main(descriptor)
         _worker_main(message, descriptor)
     workers.add(pid)
     return pid
 
 
-def _worker_main(message: bytes, descriptor: int) -> None:
+def _worker_main(message: bytes, descriptor: int) -> NoReturn:
     """A worker: runs one job, sends what it yields, and ends."""
     from sctune.host import jobs
 
@@ -204,6 +245,25 @@ def _worker_main(message: bytes, descriptor: int) -> None:
             _send(output, None)
         except Exception as error:
             _send(output, f"{type(error).__name__}: {error}")
+    finally:
+        os._exit(0)
+
+
+def _serving_main(descriptor: int) -> NoReturn:
+    """A worker that stays: one job after another, until nobody asks any more."""
+    from sctune.host import jobs
+
+    connection = socket.socket(fileno=descriptor)
+    try:
+        with connection.makefile("rb") as questions:
+            while header := questions.read(_LENGTH.size):
+                name, arguments = marshal.loads(questions.read(*_LENGTH.unpack(header)))  # noqa: S302 -- from our own parent
+                try:
+                    for item in jobs.JOBS[name](*arguments):
+                        _send(connection, item)
+                    _send(connection, None)
+                except Exception as error:
+                    _send(connection, f"{type(error).__name__}: {error}")
     finally:
         os._exit(0)
 

@@ -21,7 +21,7 @@ from sctune.host.base import (
     Process,
     Source,
 )
-from sctune.host.children import Nursery, Outcome
+from sctune.host.children import Nursery, Outcome, still_there
 from sctune.host.silence import STALL, gave_up, heard
 from sctune.unavailable import Reason, Unavailable
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from sctune.host.ahead import Ahead
     from sctune.host.base import Completed, DmQuery, LogQuery, TgtMode
+    from sctune.host.resident import Residents
 
 T = TypeVar("T")
 READ_LIMIT = 4 * 1024 * 1024
@@ -65,16 +66,25 @@ class LiveHost:
     """The live machine. Use it as a context manager, or close it: it has a child process.
 
     `tool_path` is where tools are looked for (tests put fakes there). `budget` is how many seconds all answers together may
-    take, however many things hang. `ahead` has read some of it already; who made it closes it.
+    take, however many things hang. `ahead` has read some of it already; who made it closes it. `children` are those to use instead
+    of own ones, for a look among many; who made them closes them.
     """
 
     source = Source.LIVE
 
-    def __init__(self, *, tool_path: str | None = None, budget: float = _LOOK_BUDGET, ahead: Ahead | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        tool_path: str | None = None,
+        budget: float = _LOOK_BUDGET,
+        ahead: Ahead | None = None,
+        children: Nursery | Residents | None = None,
+    ) -> None:
         self._ahead = ahead
         self._ahead_lock = threading.Lock()
         self._until = time.monotonic() + budget
-        self._nursery = Nursery()
+        self._owns = children is None
+        self._nursery: Nursery | Residents = Nursery() if children is None else children
         self._tool_path = tool_path
         self._hung_folders: set[str] = set()
         self.tool_started = threading.Event()
@@ -89,12 +99,20 @@ class LiveHost:
         self.close()
 
     def close(self) -> None:
-        """Ends the children that can be ended, and tools whose answer nobody waits for any more."""
+        """Ends the children that can be ended, and tools whose answer nobody waits for any more. One with children of another ends
+        nothing."""
+        if not self._owns:
+            return
         self._nursery.close()
         if "sctune.host.command" in sys.modules:
             from sctune.host.command import end_all
 
             end_all()
+
+    @property
+    def children(self) -> Nursery | Residents:
+        """Who makes its children."""
+        return self._nursery
 
     def identity(self) -> HostIdentity:
         """uname(2) and our effective uid."""
@@ -220,7 +238,7 @@ class LiveHost:
 
     def processes(self) -> tuple[Process, ...] | Unavailable:
         """The process table, in a child. A process whose arguments cannot be read is passed over by its pid."""
-        skip: list[int] = []
+        skip: list[int] = still_there(self._nursery.stuck)
         deadline = self._deadline(_TABLE_BUDGET)
         while True:
             outcome = self._nursery.run("processes", tuple(skip), stall=STALL, first=_TABLE_BUDGET, deadline=deadline)
@@ -245,6 +263,7 @@ class LiveHost:
             if len(last) != 1 or time.monotonic() >= deadline:
                 return gave_up(outcome, "process table")
             skip.append(last[0])
+            self._nursery.stuck.add(last[0])
 
     def _stuck_process(self, pid: int) -> Process:
         """A process that hangs whoever reads its arguments: what /proc/PID/stat says of it, which never blocks."""

@@ -26,8 +26,10 @@ _DESCRIPTOR_FOLDERS = ("/dev/fd", "/proc/self/fd", "/proc/thread-self/fd")
 class Output:
     """A place for one report. It is looked at when it is named, so that a wrong name costs no look at the host."""
 
-    def __init__(self, path: str | None) -> None:
-        """Raises UserError where nothing can be written. None and "-" are standard output."""
+    def __init__(self, path: str | None, *, mode: int | None = None) -> None:
+        """Raises UserError where nothing can be written. None and "-" are standard output. `mode`: the file's permissions, whatever
+        it had before; None: those it had, or what the umask leaves."""
+        self._mode = mode
         self.path = "-" if path is None else path
         self._descriptor = 1 if self.path == "-" else _descriptor(self.path)
         self._target: str | None = None
@@ -60,7 +62,7 @@ class Output:
                     sys.stdout.flush()
                 _write_all(self._descriptor, data)
             elif self._target is not None:
-                replace_file(self._target, data)
+                _replace(self._target, data, self._mode)
             else:
                 _write_special(self.path, data)
         except BrokenPipeError:
@@ -123,15 +125,15 @@ def _write_special(path: str, data: bytes) -> None:
         os.close(descriptor)
 
 
-def replace_file(target: str, data: bytes, mode: int = 0o666) -> None:
-    """Writes a file beside its place and renames it over it. `mode`, less the umask, is for one that is new; an old one's owner and
-    mode are kept. Raises OSError, and has left nothing behind then."""
+def _replace(target: str, data: bytes, mode: int | None) -> None:
     folder = os.path.dirname(target)
     temporary = os.path.join(folder, f".sctune-{os.urandom(6).hex()}.tmp")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
     try:
         try:
             _keep_owner_and_mode(target, descriptor)
+            if mode is not None:
+                os.fchmod(descriptor, mode)
             _write_all(descriptor, data)
             os.fsync(descriptor)
         finally:

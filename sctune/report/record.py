@@ -1,7 +1,7 @@
 """The doctor's last result, kept for whoever asks later: the exporter, and an operator who comes too late.
 
-It is not for everybody (0640): findings name files, initiators and accounts. A site that wants a group to read it says so with
-chgrp(1) once; the file's owner and mode are kept.
+It is not for everybody (0640): findings name files, initiators and accounts. A site that wants a group
+to read it says so with chgrp(1) once: the file's owner is kept.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import os
 from typing import TYPE_CHECKING
 
 from sctune.errors import UserError
-from sctune.report.atomic import replace_file
+from sctune.report.atomic import Output
 from sctune.report.json import render
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ def record(report: Report, path: str = PATH) -> None:
     """Writes the report, as `--format json` prints it, whole or not at all. Raises UserError."""
     try:
         os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
-        replace_file(path, render(report).encode(), _MODE)
     except OSError as error:
-        hint = "Run it as root." if isinstance(error, PermissionError) else ""
-        raise UserError(f"cannot keep the result in {path}: {os.strerror(error.errno or 0).lower()}", hint) from error
+        raise UserError(f"cannot keep the result in {path}: {os.strerror(error.errno or 0).lower()}", "Run it as root.") from error
+    Output(path, mode=_MODE).write(render(report).encode())

@@ -73,9 +73,6 @@ DIRECT_IO = Metric(
     labels=_DEVICE,
     detail=True,
 )
-READ_ONLY = Metric(
-    name="sctune_loop_read_only", about="Whether it refuses writes (1).", source=f"{_SYSFS}/ro", labels=_DEVICE, detail=True
-)
 
 
 def _counter(name: str, about: str) -> Metric:
@@ -98,7 +95,6 @@ METRICS = (
     DELETED,
     ORPHANED,
     DIRECT_IO,
-    READ_ONLY,
     READ_BYTES,
     WRITTEN_BYTES,
     READS,
@@ -129,6 +125,8 @@ def collect(look: Look, samples: Samples) -> None:
     _describe(devices, inventory, chains, samples)
     text = inventory.host.read(PATH)
     if isinstance(text, Unavailable):
+        if text.reason is Reason.NOT_COLLECTED:
+            return  # a recorded host: counters of a moment say nothing
         raise CannotCollect(str(text))
     samples.used("diskstats")
     counters, broken = parse_diskstats(text, {device.name for device in devices})
@@ -155,7 +153,6 @@ def _describe(devices: Sequence[LoopDevice], inventory: Inventory, chains: Chain
             used = bool(volume) or bool(users(device, block=blocks.get(name, ()), mounts=mounts, chains=chains))
             samples.add(ORPHANED, float(not used), name)
         samples.add(DIRECT_IO, float(device.direct_io), name)
-        samples.add(READ_ONLY, float(device.read_only), name)
 
 
 def _count(counters: Mapping[str, IoCounters], samples: Samples) -> None:

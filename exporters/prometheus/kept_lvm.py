@@ -1,0 +1,159 @@
+"""LVM's report, kept from one scrape to the next: LVM is asked again in the background, and only when something has changed.
+
+What has changed is told by what a scrape reads anyway: device-mapper's devices with their tables and states, the block devices that
+are attached, the sessions they came through, and the folder in which LVM keeps a copy of each VG's metadata, which changes with
+every change of them. Until the new report is there (a scrape waits a moment for it), what of the old one has lost its device is
+left out, so that no deleted volume lives on in it.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from sctune.records import dataclass, replace
+from sctune.unavailable import Reason, Unavailable, known
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Mapping
+
+    from sctune.inventory import Inventory
+    from sctune.model.lvm import LvmReport
+
+BACKUPS = "/etc/lvm/backup"
+_FIRST_WAIT = 4.0
+"""Seconds to wait for the very first report: without it there is nothing to tell."""
+_WAIT = 2.0
+"""Seconds from the beginning of a later one for which it is waited for."""
+_AGAIN = 30.0
+"""Seconds until LVM is asked again after it failed to answer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """A report, when it was asked for (seconds since the epoch), and whether something has changed since."""
+
+    report: LvmReport | Unavailable
+    read_at: float
+    stale: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """What a report was made of. `devices` maps the (major, minor) of each block device to what tells it from another of that
+    number, `dm` are device-mapper's uuids (None: not known), `rest` is what else may not change."""
+
+    devices: Mapping[tuple[int, int], Hashable]
+    dm: frozenset[str] | None
+    rest: Hashable
+
+
+def state_of(inventory: Inventory) -> State:
+    """The state of the host as this look sees it."""
+    loops = known(inventory.loops)
+    backing = {
+        one.name: (one.backing_file, one.offset, getattr(one.backing, "inode", 0)) for one in (loops.devices if loops else ())
+    }
+    blocks = known(inventory.devices) or ()
+    devices: dict[tuple[int, int], Hashable] = {
+        block.device: (block.name, block.size, backing.get(block.name)) for block in blocks if block.size
+    }
+    dm = known(inventory.dm)
+    tables = frozenset(
+        (one.uuid, one.name, one.size, tuple(_target(target) for target in known(one.targets) or ())) for one in dm or ()
+    )
+    sessions = frozenset((one.sid, one.state) for one in known(inventory.sessions) or ())
+    folder = inventory.host.stat(BACKUPS)
+    written = None if isinstance(folder, Unavailable) else folder.mtime
+    return State(devices=devices, dm=None if dm is None else frozenset(one.uuid for one in dm), rest=(tables, sessions, written))
+
+
+def _target(target: object) -> Hashable:
+    status = getattr(target, "status", None)
+    word = getattr(status, "state", None) or getattr(status, "mode", None) or getattr(status, "failed", None)
+    return (target.kind, target.start, target.length, target.underlying, word)  # type: ignore[attr-defined]
+
+
+class KeptLvm:
+    """Keeps the report. `ask` makes a look that may run LVM."""
+
+    def __init__(self, ask: Callable[[], Inventory]) -> None:
+        self._ask = ask
+        self._changed = threading.Condition()
+        self._kept: tuple[State, LvmReport | Unavailable, float] | None = None
+        self._asking: float | None = None
+        self._failed = 0.0
+
+    def report(self, inventory: Inventory) -> Kept:
+        """The report for this look."""
+        state = state_of(inventory)
+        with self._changed:
+            if self._matches(state):
+                return self._answer(state)
+            self._begin()
+            while not self._matches(state) and self._asking is not None:
+                wait = (_FIRST_WAIT if self._kept is None else _WAIT) - (time.monotonic() - self._asking)
+                if wait <= 0 or not self._changed.wait(wait):
+                    break
+            return self._answer(state)
+
+    def _matches(self, state: State) -> bool:
+        """Whether what is kept is all that can be had: a host without LVM has not got it a moment later."""
+        if self._kept is None or self._kept[0] != state:
+            return False
+        report = self._kept[1]
+        return not isinstance(report, Unavailable) or report.reason in (Reason.ABSENT, Reason.DENIED)
+
+    def _answer(self, state: State) -> Kept:
+        if self._kept is None:
+            waiting = Unavailable(reason=Reason.TIMEOUT, what="lvm fullreport", detail="its first answer is not there yet")
+            return Kept(report=waiting, read_at=0.0, stale=True)
+        made_of, report, read_at = self._kept
+        if made_of == state or isinstance(report, Unavailable):
+            return Kept(report=report, read_at=read_at, stale=False)
+        return Kept(report=without_lost(report, made_of, state), read_at=read_at, stale=True)
+
+    def _begin(self) -> None:
+        """Asks LVM in the background, unless that goes on already or failed a moment ago. Called with the lock held."""
+        if self._asking is not None or (self._failed and time.monotonic() - self._failed < _AGAIN):
+            return
+        self._asking = time.monotonic()
+        threading.Thread(target=self._refresh, name="lvm-report", daemon=True).start()
+
+    def _refresh(self) -> None:
+        found: tuple[State, LvmReport | Unavailable, float] | None = None
+        try:
+            inventory = self._ask()
+            state = state_of(inventory)  # before LVM is asked: what changes meanwhile is a change
+            found = (state, inventory.lvm, inventory.clock.now)
+        finally:
+            with self._changed:
+                if found is not None:
+                    self._kept = found
+                failed = found is None or isinstance(found[1], Unavailable)
+                self._failed = time.monotonic() if failed else 0.0
+                self._asking = None
+                self._changed.notify_all()
+
+
+def without_lost(report: LvmReport, then: State, now: State) -> LvmReport:
+    """What of a report still has its devices: the PVs that lie on the same devices, the VGs of which any PV is left, and of their
+    LVs those that were not active or still are."""
+    pvs = tuple(
+        pv
+        for pv in report.physical_volumes
+        if pv.device is None or (pv.device in now.devices and now.devices[pv.device] == then.devices.get(pv.device))
+    )
+    left, had = {pv.vg for pv in pvs}, {pv.vg for pv in report.physical_volumes}
+    gone = had - left
+    volumes = tuple(
+        lv for lv in report.logical_volumes if lv.vg not in gone and (not lv.active or now.dm is None or lv.dm_uuid in now.dm)
+    )
+    return replace(
+        report,
+        physical_volumes=pvs,
+        volume_groups=tuple(vg for vg in report.volume_groups if vg.name not in gone),
+        logical_volumes=volumes,
+        internal=tuple(lv for lv in report.internal if lv.vg not in gone),
+    )
