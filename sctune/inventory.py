@@ -10,6 +10,7 @@ from sctune.inventory_system import SystemParts
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from sctune.model.applied import Applied
     from sctune.model.block import BlockDevice
     from sctune.model.chain import Chains
     from sctune.model.cloud import Cloud, CloudOptions
@@ -185,6 +186,13 @@ class Inventory(SystemParts):
         from sctune.probes.tgt_load import probe
 
         return probe(self.host, processes=self.processes)
+
+    @Part
+    def applied(self) -> Applied | Unavailable:
+        """What sctune applied here, and what of it is not in force any more."""
+        from sctune.probes.applied import probe
+
+        return probe(self.host, targets=lambda: self.tgt_parameters)
 
     @Part
     def tgt_configuration(self) -> TgtConfiguration | Unavailable:

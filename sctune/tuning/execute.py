@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from sctune.exitcodes import ExitCode
 from sctune.records import dataclass
+from sctune.tuning import record
 from sctune.tuning.doing import do, read_back, reason
 from sctune.tuning.journal import FORMAT, Begin, Done, End, Failed, UndoBegin, UndoEnd
 from sctune.tuning.lock import locked
@@ -94,7 +95,7 @@ def apply(operations: Sequence[Operation], *, writer: Writer, journal: Journal, 
         pages = _begin(steps, writer, journal, request)
         try:
             with interrupts():
-                return _execute(steps, writer, pages, request)
+                return _execute(steps, writer, journal, pages, request)
         finally:
             pages.close()
 
@@ -133,17 +134,29 @@ def _begin(steps: tuple[Step, ...], writer: Writer, journal: Journal, request: R
         steps=len(steps),
     )
     try:
-        return journal.begin(begin, steps)
+        pages = journal.begin(begin, steps)
     except (OSError, UnicodeEncodeError) as error:
         raise Refused(f"nothing was changed: the journal cannot be written: {reason(error)}") from None
+    try:
+        record.write(journal, journal.calls)
+    except BaseException as error:
+        pages.close()
+        with suppress(OSError):
+            journal.discard(pages.number)
+        if not isinstance(error, OSError):
+            raise
+        raise Refused(f"nothing was changed: {record.PATH} cannot be written: {reason(error)}") from None
+    return pages
 
 
-def _execute(steps: tuple[Step, ...], writer: Writer, pages: Pages, request: Request) -> Applied:
+def _execute(steps: tuple[Step, ...], writer: Writer, journal: Journal, pages: Pages, request: Request) -> Applied:
     settings = tuple(step.setting for step in steps)
     try:
-        _do_all(steps, writer, pages)
+        _do_all(steps, writer, journal, pages)
     except _Failure as failure:
         undone, complete = _undo(steps, writer, pages, failure, request)
+        with suppress(OSError):
+            record.write(journal, journal.calls)
         if not isinstance(failure.error, Exception):
             raise failure.error from None
         return Applied(
@@ -156,7 +169,7 @@ def _execute(steps: tuple[Step, ...], writer: Writer, pages: Pages, request: Req
     return Applied(ending=Ending.APPLIED, number=pages.number, settings=settings)
 
 
-def _do_all(steps: tuple[Step, ...], writer: Writer, pages: Pages) -> None:
+def _do_all(steps: tuple[Step, ...], writer: Writer, journal: Journal, pages: Pages) -> None:
     index = 0
     try:
         for index, step in enumerate(steps):
@@ -167,6 +180,8 @@ def _do_all(steps: tuple[Step, ...], writer: Writer, pages: Pages) -> None:
             if isinstance(step, ValueStep):
                 read_back(step, writer)  # a later step may have changed it
         index = len(steps)
+        # All is in force, and says so before the journal does: otherwise a power cut in between would leave a false alarm.
+        record.write(journal, journal.calls, as_if={pages.number: Status.APPLIED})
         pages.add(End(time=time.time()))
     except BaseException as error:
         raise _Failure(index, error) from error

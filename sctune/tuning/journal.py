@@ -164,7 +164,7 @@ class Journal:
 
     def __init__(self, folder: str, calls: Calls) -> None:
         self.folder = folder
-        self._calls = calls
+        self.calls = calls
 
     def numbers(self) -> tuple[int, ...]:
         """The transactions there are, the oldest first. Raises JournalError where it cannot be looked at."""
@@ -182,16 +182,16 @@ class Journal:
         self._make_folder()
         number = max(self.numbers(), default=0) + 1
         path = self._path(number)
-        descriptor = self._calls.create(path, 0o600)
-        pages = Pages(number, descriptor, self._calls, size=0, last="")
+        descriptor = self.calls.create(path, 0o600)
+        pages = Pages(number, descriptor, self.calls, size=0, last="")
         try:
-            self._calls.set_mode(descriptor, 0o600)
+            self.calls.set_mode(descriptor, 0o600)
             pages.add(begin, *(Intent(index=index, step=step) for index, step in enumerate(steps)))
-            self._calls.sync_folder(self.folder)
+            self.calls.sync_folder(self.folder)
         except BaseException:
             pages.close()
             with suppress(OSError):
-                self._calls.unlink(path)
+                self.calls.unlink(path)
             raise
         return pages
 
@@ -202,15 +202,15 @@ class Journal:
     def open(self, number: int) -> Pages:
         """One transaction, to add to it; a line that was cut is removed. Raises JournalError and OSError."""
         _, size, last, torn = self._decoded(number)
-        pages = Pages(number, self._calls.append(self._path(number)), self._calls, size=size, last=last)
+        pages = Pages(number, self.calls.append(self._path(number)), self.calls, size=size, last=last)
         if torn:
             pages._whole = False
         return pages
 
     def discard(self, number: int) -> None:
         """Removes a transaction that never began."""
-        self._calls.unlink(self._path(number))
-        self._calls.sync_folder(self.folder)
+        self.calls.unlink(self._path(number))
+        self.calls.sync_folder(self.folder)
 
     def _decoded(self, number: int) -> tuple[tuple[Record, ...], int, str, bool]:
         path = self._path(number)
@@ -240,8 +240,8 @@ class Journal:
             missing.append(folder)
             folder = os.path.dirname(folder)
         for one in reversed(missing):
-            self._calls.make_folder(one, 0o700 if one == self.folder else 0o755)
-            self._calls.sync_folder(os.path.dirname(one))
+            self.calls.make_folder(one, 0o700 if one == self.folder else 0o755)
+            self.calls.sync_folder(os.path.dirname(one))
         found = os.stat(self.folder)
         if found.st_mode & 0o022 or found.st_uid not in (0, os.geteuid()):
             raise JournalError(f"others may write in {self.folder}: nothing is journalled there", "chmod 0700 and chown root it.")

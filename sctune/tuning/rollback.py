@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from sctune.exitcodes import ExitCode
 from sctune.records import dataclass
+from sctune.tuning import record
 from sctune.tuning.doing import reason
 from sctune.tuning.journal import UndoBegin, UndoEnd, Undone
 from sctune.tuning.lock import locked
@@ -84,8 +85,11 @@ def rollback(number: int | None, *, writer: Writer, journal: Journal, lock: str,
             around = circumstances(found, writer, force=force)
             begin = UndoBegin(time=time.time(), boot_id=writer.boot_id(), user=user, after_failure=False, force=force)
             notes.add(begin)
+            notes.publish(Status.UNDOING)
             undone = undo(found.steps, writer, around, notes.add)
-            notes.add(UndoEnd(time=time.time(), complete=all(one.outcome != Outcome.FAILED for one in undone)), sync=True)
+            complete = all(one.outcome != Outcome.FAILED for one in undone)
+            notes.publish(Status.ROLLED_BACK if complete else Status.UNDOING)
+            notes.add(UndoEnd(time=time.time(), complete=complete), sync=True)
         finally:
             notes.close()
         settings = (step.setting for step in found.steps)
@@ -102,6 +106,8 @@ class _Notes:
 
     def __init__(self, journal: Journal, number: int) -> None:
         self.unwritten = ""
+        self._journal = journal
+        self._number = number
         self._pages = None
         try:
             self._pages = journal.open(number)
@@ -114,6 +120,15 @@ class _Notes:
             return
         try:
             self._pages.add(record, sync=sync)
+        except OSError as error:
+            self.unwritten = reason(error)
+
+    def publish(self, status: Status) -> None:
+        """What all may read of it, as far as it is written: what the journal does not take is not said elsewhere."""
+        if self._pages is None or self.unwritten:
+            return
+        try:
+            record.write(self._journal, self._journal.calls, as_if={self._number: status})
         except OSError as error:
             self.unwritten = reason(error)
 

@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 
+from sctune.checks import profile as drift
 from sctune.checks import tuned as topic
 from sctune.host.base import Process
 from sctune.model.block import BlockDevice, BlockKind
@@ -54,7 +55,7 @@ def conflicts(active: TunedProfile, settings: SysctlState, **facts: object) -> l
 
 
 def drifts(active: TunedProfile, settings: SysctlState | None = None, **facts: object) -> list[tuple[str, str, str]]:
-    return codes(topic.run_drift(look_at(parts(active, settings, **facts))))
+    return codes(drift.of_tuned(look_at(parts(active, settings, **facts))))
 
 
 SWAPPINESS = profile(unit("sysctl", {"vm.swappiness": "10"}))
@@ -123,7 +124,7 @@ def test_a_setting_that_drifted(live: str, fires: bool) -> None:
 
 
 def test_a_setting_the_kernel_does_not_have_is_not_judged() -> None:
-    result = topic.run_drift(look_at(parts(SWAPPINESS, state())))
+    result = drift.of_tuned(look_at(parts(SWAPPINESS, state())))
     assert (result.examined, result.findings) == (0, ())
 
 
@@ -178,7 +179,7 @@ def test_the_first_section_that_matches_has_the_disk() -> None:
 
 def test_a_disk_with_two_differences_is_one_finding_by_its_lasting_name() -> None:
     active = profile(unit("disk", {"readahead": "4096", "elevator": "bfq"}))
-    found = topic.run_drift(look_at(parts(active, block=(sda(),), disk_ids={"sda": "ata-WDC_1"})))
+    found = drift.of_tuned(look_at(parts(active, block=(sda(),), disk_ids={"sda": "ata-WDC_1"})))
     assert codes(found) == [("PROFILE_DRIFT", "warning", "ata-WDC_1")]
     assert found.findings[0].summary == (
         "sda read-ahead is 128 KiB, tuned's profile storage says 4 MiB; sda scheduler is none, tuned's profile storage says bfq"
@@ -220,7 +221,7 @@ def test_governors(wanted: str, governors: tuple[str, ...], fires: bool) -> None
 
 def test_what_could_not_be_read_is_told() -> None:
     missing = Unavailable(reason=Reason.DENIED, what="/usr/lib/tuned/x/tuned.conf")
-    for run in (topic.run_drift, topic.run_conflict):
+    for run in (drift.of_tuned, topic.run_conflict):
         result = run(look_at(parts(profile(unread=(missing,)))))
         assert [item.reason for item in result.unexamined] == [Reason.DENIED]
         with pytest.raises(CannotLook):
@@ -230,5 +231,5 @@ def test_what_could_not_be_read_is_told() -> None:
 def test_a_laptop_may_be_tuned_as_it_likes() -> None:
     laptop = {"chains": chains(chain("vg/root", ours=False)), "processes": NO_PROCESSES}
     settings = state(line("vm.swappiness", "30"), live={"vm.swappiness": "30"})
-    assert topic.run_drift(look_at(parts(SWAPPINESS, settings, **laptop))).not_applicable
+    assert drift.of_tuned(look_at(parts(SWAPPINESS, settings, **laptop))).not_applicable
     assert topic.run_conflict(look_at(parts(SWAPPINESS, settings, **laptop))).not_applicable

@@ -1,4 +1,4 @@
-"""What is not in force any more, and the journal as people and programs see it."""
+"""Rolling back and the journal, as people and programs see them."""
 
 from __future__ import annotations
 
@@ -13,16 +13,11 @@ import pytest
 
 from sctune.commands.history import run_history
 from sctune.commands.rollback import run_rollback
-from sctune.host.root import RootHost
 from sctune.report.format import Plain
-from sctune.tuning.drift import Drift, Drifts, drift
 from sctune.tuning.execute import apply
 from sctune.tuning.machine import Machine
-from sctune.tuning.operations import WriteValue
 from sctune.tuning.rollback import rollback
 from tests.unit.tuning_hosts import (
-    RECORD,
-    REPLACEMENT,
     REQUEST,
     Faulty,
     Kernel,
@@ -60,68 +55,6 @@ def run(root: str, *operations: Any, calls: Kernel | None = None) -> None:
 def put(root: str, path: str, text: str) -> None:
     with open(root + path, "w") as file:
         file.write(text)
-
-
-def looked(root: str) -> Drifts:
-    with_host = RootHost(root)
-    try:
-        return drift(here(root).journal, with_host)
-    finally:
-        with_host.close()
-
-
-def test_nothing_applied_nothing_drifts(root: str) -> None:
-    assert looked(root) == Drifts(examined=0, drifted=(), gone=(), unknown=())
-
-
-def test_in_force(root: str) -> None:
-    run(root, *everything(root))
-    found = looked(root)
-    assert (found.examined, found.drifted, found.gone, found.unknown) == (12, (), (), ())
-
-
-def test_each_kind_of_difference(root: str) -> None:
-    run(root, *everything(root))
-    put(root, "/proc/sys/vm/swappiness", "5\n")
-    put(root, "/etc/iscsi.real/iscsid.conf", "password = Hunter2x\n")
-    os.chmod(f"{root}/etc/tmpfiles.d/90-sctune.conf", 0o600)
-    os.unlink(f"{root}/etc/udev/rules.d/90-sctune.rules")
-    put(root, "/etc/sysctl.d/50-old.conf", "back\n")
-    put(root, RECORD, "nothing\n")
-    os.unlink(f"{root}/sys/class/iscsi_session/session3")
-    found = looked(root)
-    assert found.examined == 11
-    assert found.gone == ("session3/recovery_tmo",)
-    assert [(one.setting, one.wanted, one.now) for one in found.drifted] == [
-        ("90-sctune.conf", f"mode 0644, owner {os.geteuid()}", f"mode 0600, owner {os.geteuid()}"),
-        ("vm.swappiness", "10", "5"),
-        ("iscsid.conf", "as written", "other contents"),
-        ("90-sctune.rules", "a file", "removed"),
-        (REPLACEMENT, f"{REPLACEMENT} = 7200", "no such line"),
-        ("50-old.conf", "removed", "there again"),
-    ]
-    assert "Hunter2x" not in repr(found)
-
-
-def test_the_last_word_counts_and_what_is_rolled_back_does_not(root: str) -> None:
-    first = WriteValue(setting="vm.swappiness", path="/proc/sys/vm/swappiness", value="10", before="60")
-    run(root, first)
-    run(root, WriteValue(setting="vm.swappiness", path="/proc/sys/vm/swappiness", value="1", before="10"))
-    assert looked(root).drifted == ()
-    at = here(root)
-    rollback(None, writer=at.writer, journal=at.journal, lock=at.lock)
-    put(root, "/proc/sys/vm/swappiness", "7\n")
-    expected = Drift(
-        setting="vm.swappiness",
-        path="/proc/sys/vm/swappiness",
-        profile="storage-controller",
-        number=1,
-        wanted="10",
-        now="7",
-    )
-    assert looked(root).drifted == (expected,)
-    rollback(1, writer=at.writer, journal=at.journal, lock=at.lock, force=True)
-    assert looked(root).examined == 0
 
 
 class Terminal(io.StringIO):
