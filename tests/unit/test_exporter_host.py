@@ -14,6 +14,7 @@ from sctune.exporters.prometheus.collectors.pressure import COLLECTOR as PRESSUR
 from sctune.exporters.prometheus.collectors.pressure import parse_totals
 from sctune.exporters.prometheus.collectors.quota import COLLECTOR as QUOTA
 from sctune.exporters.prometheus.collectors.tuning import COLLECTOR as TUNING
+from sctune.model.applied import Applied, Drift, Kind, Setting, Transaction
 from sctune.model.block import BlockDevice, BlockKind
 from sctune.model.initiator import IscsiConnection, IscsiSession
 from sctune.model.io import ScsiCounters
@@ -182,6 +183,28 @@ def test_writeback_in_ratios_and_in_bytes() -> None:
     run = collect(TUNING, writeback=writeback(dirty_bytes=7, limit=7, background_bytes=3), **parts)
     assert run.of("sctune_vm_dirty_limit_ratio") == run.of("sctune_vm_dirty_background_limit_ratio") == {}
     assert "denied" in collect(TUNING, writeback=DENIED, **parts).why
+
+
+def test_what_an_applied_profile_left_and_what_drifted() -> None:
+    transaction = Transaction(
+        number=3, profile="storage", version="0.1.0", state="applied", time=1_700_000_000.0, options=(), settings=()
+    )
+    kept = Setting(setting="vm.dirty_ratio", kind=Kind.VALUE, path="/proc/sys/vm/dirty_ratio")
+    drift = Drift(setting="vm.swappiness", path="/proc/sys/vm/swappiness", wanted="10", now="60", by=transaction)
+    applied = Applied(transactions=(transaction,), conforming=(kept,), drifted=(drift,), gone=(), unread=((kept, DENIED),))
+    run = collect(TUNING, writeback=writeback(), huge_pages=ABSENT, devices=(), chains=NO_CHAINS, stores=NO_CHAINS, applied=applied)
+    assert run.why == ""
+    assert run.of("sctune_tuning_profile_info") == {("storage", "0.1.0"): 1}
+    assert run.of("sctune_tuning_profile_applied_timestamp_seconds") == {("storage",): 1_700_000_000}
+    assert run.of("sctune_tuning_settings") == {("conforming",): 1, ("drifted",): 1, ("gone",): 0, ("unread",): 1}
+    assert run.of("sctune_tuning_setting_drifted") == {("vm.dirty_ratio",): 0, ("vm.swappiness",): 1}
+    assert run.of("sctune_tuning_setting_drift_info") == {("vm.swappiness", "/proc/sys/vm/swappiness", "10", "60"): 1}
+
+
+def test_record_of_applied_profiles_that_is_none() -> None:
+    bad = Unavailable(reason=Reason.MALFORMED, what="/var/lib/sctune/applied.json")
+    run = collect(TUNING, writeback=writeback(), huge_pages=ABSENT, devices=(), chains=NO_CHAINS, stores=NO_CHAINS, applied=bad)
+    assert "applied.json" in run.why and run.of("sctune_vm_dirty_limit_ratio")
 
 
 def test_queues_of_the_disks_under_volumes_alone() -> None:

@@ -14,6 +14,7 @@ from sctune.unavailable import Reason, Unavailable, known
 if TYPE_CHECKING:
     from sctune.exporters.prometheus.collector import Look
     from sctune.exporters.prometheus.samples import Samples
+    from sctune.model.applied import Applied
     from sctune.model.system import Writeback
 
 _VM = "/proc/sys/vm"
@@ -79,6 +80,42 @@ HUGE_PAGES = Metric(
     source="/sys/kernel/mm/transparent_hugepage",
     labels=("enabled", "defrag"),
 )
+_RECORD = "/var/lib/sctune/applied.json, and each setting in it as it is now"
+STATUSES = ("conforming", "drifted", "gone", "unread")
+PROFILE = Metric(
+    name="sctune_tuning_profile_info",
+    about="Always 1; a profile that sctune applied here and nobody rolled back, and the sctune that did it.",
+    source=_RECORD,
+    labels=("profile", "version"),
+)
+APPLIED_AT = Metric(
+    name="sctune_tuning_profile_applied_timestamp_seconds",
+    about="When the profile was applied last.",
+    source=_RECORD,
+    labels=("profile",),
+)
+SETTINGS = Metric(
+    name="sctune_tuning_settings",
+    about="Settings of applied profiles: as they were left, changed since, set on devices or sessions that are gone, not readable. "
+    "Absent where nothing is applied.",
+    source=_RECORD,
+    labels=("status",),
+)
+DRIFTED = Metric(
+    name="sctune_tuning_setting_drifted",
+    about="Whether a setting of an applied profile has been changed since (1), by the kernel or in a file that keeps it.",
+    source=_RECORD,
+    labels=("setting",),
+    detail=True,
+)
+DRIFT = Metric(
+    name="sctune_tuning_setting_drift_info",
+    about="Always 1, for a setting that has been changed since alone; what it was set to and what it is, in words without a file's "
+    "contents.",
+    source=_RECORD,
+    labels=("setting", "path", "expected", "actual"),
+    detail=True,
+)
 METRICS = (
     LIMIT_RATIO,
     BACKGROUND_RATIO,
@@ -90,6 +127,11 @@ METRICS = (
     QUEUE,
     REQUESTS,
     READ_AHEAD,
+    PROFILE,
+    APPLIED_AT,
+    SETTINGS,
+    DRIFTED,
+    DRIFT,
 )
 
 
@@ -109,6 +151,11 @@ def collect(look: Look, samples: Samples) -> None:
         failures.append(writeback)
     else:
         _writeback(writeback, samples)
+    applied = inventory.applied
+    if isinstance(applied, Unavailable):
+        failures.append(None if applied.reason in (Reason.ABSENT, Reason.NOT_COLLECTED) else applied)
+    elif applied.transactions:
+        _applied(applied, look.options.limit_of("tuning"), samples)
     for failure in failures:
         if failure is not None:
             raise CannotCollect(str(failure))
@@ -127,6 +174,24 @@ def _writeback(writeback: Writeback, samples: Samples) -> None:
     ):
         if value is not None:
             samples.add(metric, float(value))
+
+
+def _applied(applied: Applied, limit: int, samples: Samples) -> None:
+    last = {one.profile: one for one in applied.transactions}  # the oldest first
+    for profile, transaction in last.items():
+        samples.add(PROFILE, 1.0, profile, transaction.version)
+        samples.add(APPLIED_AT, transaction.time, profile)
+    counts = (len(applied.conforming), len(applied.drifted), len(applied.gone), len(applied.unread))
+    for status, count in zip(STATUSES, counts, strict=True):
+        samples.add(SETTINGS, float(count), status)
+    drifted = {one.setting for one in applied.drifted}
+    every = sorted(drifted | {one.setting for one in applied.conforming})
+    for setting in every[:limit]:
+        samples.add(DRIFTED, float(setting in drifted), setting)
+    if len(every) > limit:
+        samples.skip("limit", len(every) - limit)
+    for one in applied.drifted[:limit]:
+        samples.add(DRIFT, 1.0, one.setting, one.path, one.wanted, one.now)
 
 
 def _queues(look: Look, samples: Samples) -> Unavailable | None:
