@@ -84,6 +84,9 @@ def doctor(
         str | None,
         typer.Option("--since", metavar="AGE", help="How far back a cloud's logs are read: 90m, 24h, 7d (default: a day)."),
     ] = None,
+    record: Annotated[
+        bool, typer.Option("--record", help="Also keep the result in /var/lib/sctune/doctor.json, for the exporter.")
+    ] = False,
     config: Configuration = None,
 ) -> Body:
     """Say what is wrong with a host.
@@ -108,6 +111,7 @@ def doctor(
         since=since,
         quiet=quiet,
         verbose=verbose,
+        record=record,
     )
 
 

@@ -36,6 +36,7 @@ def run_doctor(
     since: str | None = None,
     quiet: bool = False,
     verbose: bool = False,
+    record: bool = False,
     begun: Inventory | None = None,
 ) -> int:
     """Looks (or goes on with a look that was begun), judges, writes the report. What is wrong with the request is said before the
@@ -52,6 +53,10 @@ def run_doctor(
         raise UserError(f"--quiet is for text, and --format {format.value} asks for a whole document", "Leave one of them out.")
     if names:
         choose(load_registry(), names)
+    if record and (from_path or root or names):
+        raise UserError(
+            "--record keeps a whole look at this machine", "Leave out --from, --root and --check, or write with --output."
+        )
     destination = Output(output)
     earlier = _earlier(baseline)
     config = reading_back(begun.config if begun else load_config(config_path), since)
@@ -79,6 +84,10 @@ def run_doctor(
             trace.end(registry)
     finally:
         host.close()
+    if record:
+        from sctune.report.record import record as keep
+
+        keep(report)
     if earlier is not None:
         report = compared(report, earlier, registry)
     destination.write(rendered(report, format, registry, is_terminal=destination.is_terminal, fail_on=fail_on, quiet=quiet))

@@ -1,0 +1,149 @@
+"""tgtd's logical units: what each serves, and what went through it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sctune.exporters.prometheus.accumulated import Accumulated, Reading
+from sctune.exporters.prometheus.collector import CannotCollect, Collector
+from sctune.exporters.prometheus.metric import Kind, Metric
+from sctune.exporters.prometheus.served import answered, tgt_of, volume_of, wanted_targets
+from sctune.model.io import LunIo
+from sctune.probes.tgt import FOLDER
+from sctune.unavailable import Unavailable, known
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterable
+
+    from sctune.exporters.prometheus.collector import Look
+    from sctune.exporters.prometheus.samples import Samples
+    from sctune.model.target import Target, TgtState
+
+_SHOW = "tgtd's management socket, as tgtadm --op show --mode target"
+_STAT = "tgtd's management socket, as tgtadm --op stat --mode sys"
+_LUN = ("target", "lun")
+
+INFO = Metric(
+    name="sctune_lun_info",
+    about="Always 1; the volume that the LUN serves (empty: none that is known), what lies under it, and how tgtd uses that.",
+    source=_SHOW,
+    labels=(*_LUN, "volume", "backing_path", "backing_store"),
+    detail=True,
+)
+ONLINE = Metric(
+    name="sctune_lun_online",
+    about="Whether the LUN is online (1). tgtd does not take a LUN offline when what is behind it fails.",
+    source=_SHOW,
+    labels=_LUN,
+    detail=True,
+)
+READ_ONLY = Metric(name="sctune_lun_read_only", about="Whether it refuses writes (1).", source=_SHOW, labels=_LUN, detail=True)
+
+
+def _counter(name: str, about: str) -> Metric:
+    caveat = (
+        "Added up over all sessions since the exporter began to look: tgtd forgets a session's counters when it ends, so what it "
+        "did after the last scrape before that is lost. In a single answer (sctune metrics): of the sessions there are."
+    )
+    return Metric(name=name, about=f"{about} {caveat}", source=_STAT, labels=_LUN, kind=Kind.COUNTER, detail=True)
+
+
+READ_BYTES = _counter("sctune_lun_read_bytes_total", "Bytes that initiators read.")
+WRITTEN_BYTES = _counter("sctune_lun_written_bytes_total", "Bytes that initiators wrote.")
+READS = _counter("sctune_lun_reads_completed_total", "Reads that are done.")
+WRITES = _counter("sctune_lun_writes_completed_total", "Writes that are done.")
+ERRORS = _counter(
+    "sctune_lun_errors_total",
+    "Commands answered with an error; the first one of every session is (it is told that the target was powered on).",
+)
+READS_IN_FLIGHT = Metric(
+    name="sctune_lun_reads_in_flight",
+    about="Reads that tgtd has taken and not answered yet.",
+    source=_STAT,
+    labels=_LUN,
+    detail=True,
+)
+WRITES_IN_FLIGHT = Metric(
+    name="sctune_lun_writes_in_flight",
+    about="Writes that tgtd has taken and not answered yet.",
+    source=_STAT,
+    labels=_LUN,
+    detail=True,
+)
+COUNTERS = (READ_BYTES, WRITTEN_BYTES, READS, WRITES, ERRORS)
+METRICS = (INFO, ONLINE, READ_ONLY, *COUNTERS, READS_IN_FLIGHT, WRITES_IN_FLIGHT)
+
+_COMMANDS = 2**32
+"""Where tgtd's counters of commands and errors begin anew; those of bytes have 64 bits."""
+_WRAPS = (0, 0, _COMMANDS, _COMMANDS, _COMMANDS)
+
+
+class LunTotals(Accumulated):
+    """What was counted for each (target, LUN)."""
+
+
+def collect(look: Look, samples: Samples) -> None:
+    """Fills in the LUNs of all daemons that answer. Without detail there is nothing to say, and tgtd is not asked."""
+    if not samples.detail:
+        return
+    state = tgt_of(look, samples)
+    if state is None:
+        return
+    chains = known(look.inventory.chains)
+    targets = wanted_targets(look, state, "luns", samples)
+    for target in targets:
+        for lun in target.disks:
+            at = (target.iqn, str(lun.number))
+            samples.add(INFO, 1.0, *at, volume_of(chains, target, lun), lun.backing_path, lun.backing_type)
+            samples.add(ONLINE, float(lun.online), *at)
+            samples.add(READ_ONLY, float(lun.read_only), *at)
+    rows = look.inventory.tgt_io
+    if isinstance(rows, Unavailable):
+        raise CannotCollect(str(rows))
+    failed = [row for row in rows if isinstance(row, Unavailable)]
+    if not failed and not state.unanswered:
+        _count(look, state, targets, [row for row in rows if isinstance(row, LunIo)], samples)
+    answered(state)
+    if failed:
+        raise CannotCollect(str(failed[0]))
+
+
+def _count(look: Look, state: TgtState, targets: Iterable[Target], rows: list[LunIo], samples: Samples) -> None:
+    """Adds up all LUNs, and tells of those that are wanted: what is not read in one scrape is not forgotten for the next."""
+    iqns = {(target.control_port, target.tid): target.iqn for target in state.targets}
+    disks = {(target.iqn, str(lun.number)) for target in state.targets for lun in target.disks}
+    born = {daemon.control_port: _born(look, daemon.control_port) for daemon in state.daemons}
+    totals = look.memory.of(LunTotals)
+    readings: list[Reading] = []
+    in_flight: dict[tuple[str, ...], tuple[int, int]] = {}
+    for row in rows:
+        owner = (iqns.get((row.control_port, row.tid), ""), str(row.lun))
+        if owner not in disks:
+            continue  # tgtd's controller, or a target that came or went between the two questions
+        source = (row.control_port, born[row.control_port], row.tid, row.lun, row.sid)
+        values = (row.read_bytes, row.write_bytes, row.reads, row.writes, row.errors)
+        readings.append(Reading(source=(owner, *source), owner=owner, values=values))
+        reads, writes = in_flight.get(owner, (0, 0))
+        in_flight[owner] = (
+            reads + (row.reads_submitted - row.reads) % _COMMANDS,
+            writes + (row.writes_submitted - row.writes) % _COMMANDS,
+        )
+    totals.add(readings, _WRAPS, past=look.options.once)
+    totals.keep(disks, len(COUNTERS))
+    for target in targets:
+        for lun in target.disks:
+            at = (target.iqn, str(lun.number))
+            for metric, value in zip(COUNTERS, totals.total(at) or (), strict=False):
+                samples.add(metric, float(value), *at)
+            reads, writes = in_flight.get(at, (0, 0))
+            samples.add(READS_IN_FLIGHT, float(reads), *at)
+            samples.add(WRITES_IN_FLIGHT, float(writes), *at)
+
+
+def _born(look: Look, control_port: int) -> Hashable:
+    """What tells one daemon from the next on the same control port: it makes its socket anew. None where that cannot be seen."""
+    found = look.inventory.host.stat(f"{FOLDER}/socket.{control_port}")
+    return None if isinstance(found, Unavailable) else (found.inode, found.mtime)
+
+
+COLLECTOR = Collector(name="luns", about="tgtd's logical units and what went through them.", metrics=METRICS, collect=collect)

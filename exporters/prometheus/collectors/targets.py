@@ -1,0 +1,120 @@
+"""What serves volumes over iSCSI: tgtd's and LIO's targets, their sessions and where they listen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sctune.exporters.prometheus.collector import CannotCollect, Collector
+from sctune.exporters.prometheus.metric import Metric
+from sctune.exporters.prometheus.served import answered, tgt_of, wanted_targets
+from sctune.unavailable import Reason, Unavailable
+
+if TYPE_CHECKING:
+    from sctune.exporters.prometheus.collector import Look
+    from sctune.exporters.prometheus.samples import Samples
+    from sctune.model.target import TgtState
+
+_TGT = "tgtd's management socket, as tgtadm --op show --mode target"
+_CONFIGFS = "/sys/kernel/config/target/iscsi"
+_TARGET = ("target",)
+DAEMON_STATES = ("answering", "silent", "gone")
+
+UP = Metric(
+    name="sctune_target_up",
+    about="Whether what serves targets works: tgt, every tgtd that runs answers and that of control port 0 has not gone; lio, its "
+    "targets can be read. Absent where none has run since the host was booted. 0 also after tgtd was stopped on purpose.",
+    source=f"{_TGT}; {_CONFIGFS}",
+    labels=("driver",),
+)
+TARGETS = Metric(name="sctune_targets", about="Targets.", source=f"{_TGT}; {_CONFIGFS}", labels=("driver",))
+DAEMONS = Metric(
+    name="sctune_tgt_daemons",
+    about="tgtd's daemons, a control port each: answering, silent (one listens and does not answer), gone (its socket is left; "
+    "tgtd never removes it, however it ends).",
+    source="/var/run/tgtd/socket.N",
+    labels=("state",),
+)
+READY = Metric(
+    name="sctune_target_ready",
+    about="Whether tgtd calls the target ready (1), which means that it is not switched off; nothing of what lies behind it.",
+    source=_TGT,
+    labels=_TARGET,
+    detail=True,
+)
+SESSIONS = Metric(
+    name="sctune_target_sessions",
+    about="Initiators that are logged in (I_T nexuses).",
+    source=_TGT,
+    labels=_TARGET,
+    detail=True,
+)
+CONNECTIONS = Metric(
+    name="sctune_target_connections", about="TCP connections of these sessions.", source=_TGT, labels=_TARGET, detail=True
+)
+LUNS = Metric(
+    name="sctune_target_luns", about="Logical units, without tgtd's controller (LUN 0).", source=_TGT, labels=_TARGET, detail=True
+)
+ALL_SESSIONS = Metric(
+    name="sctune_sessions", about="Initiators that are logged in, to any target.", source=_TGT, labels=("driver",)
+)
+PORTAL = Metric(
+    name="sctune_target_portal_info",
+    about="Always 1; an address that targets listen on, and its portal group tag (empty for lio: it has one for each target).",
+    source=f"tgtadm --op show --mode portal; {_CONFIGFS}/*/tpgt_*/np",
+    labels=("driver", "address", "port", "tpgt"),
+)
+METRICS = (UP, TARGETS, DAEMONS, ALL_SESSIONS, READY, SESSIONS, CONNECTIONS, LUNS, PORTAL)
+
+
+def collect(look: Look, samples: Samples) -> None:
+    """Fills in LIO's targets, which is a look at configfs and cannot hang, then tgtd's."""
+    failure = _lio(look, samples)
+    state = tgt_of(look, samples)
+    if state is not None:
+        _tgt(look, state, samples)
+    if failure is not None:
+        raise CannotCollect(str(failure))
+    if state is not None:
+        answered(state)
+
+
+def _lio(look: Look, samples: Samples) -> Unavailable | None:
+    """LIO's part; why it could not be read. It has no counters here: nothing reads its statistics folders."""
+    names = look.inventory.lio
+    if isinstance(names, Unavailable):
+        if names.reason in (Reason.ABSENT, Reason.NOT_COLLECTED):
+            return None
+        samples.add(UP, 0.0, "lio")
+        return names
+    samples.used("configfs")
+    samples.add(UP, 1.0, "lio")
+    samples.add(TARGETS, float(len(names)), "lio")
+    portals = look.inventory.lio_portals
+    if isinstance(portals, Unavailable):
+        return portals
+    for address, port in sorted({(portal.address, portal.port) for portal in portals}):
+        samples.add(PORTAL, 1.0, "lio", address, str(port), "")
+    return None
+
+
+def _tgt(look: Look, state: TgtState, samples: Samples) -> None:
+    up = bool(state.daemons) and not state.unanswered and 0 not in state.stale
+    samples.add(UP, float(up), "tgt")
+    for word, count in zip(DAEMON_STATES, (len(state.daemons), len(state.unanswered), len(state.stale)), strict=True):
+        samples.add(DAEMONS, float(count), word)
+    samples.add(TARGETS, float(len(state.targets)), "tgt")
+    samples.add(ALL_SESSIONS, float(sum(len(target.nexuses) for target in state.targets)), "tgt")
+    for portal in sorted({(one.address, one.port, one.tpgt) for daemon in state.daemons for one in daemon.portals}):
+        samples.add(PORTAL, 1.0, "tgt", portal[0], str(portal[1]), str(portal[2]))
+    if not samples.detail:
+        return
+    for target in wanted_targets(look, state, "targets", samples):
+        samples.add(READY, float(target.state == "ready"), target.iqn)
+        samples.add(SESSIONS, float(len(target.nexuses)), target.iqn)
+        samples.add(CONNECTIONS, float(sum(len(nexus.connections) for nexus in target.nexuses)), target.iqn)
+        samples.add(LUNS, float(len(target.disks)), target.iqn)
+
+
+COLLECTOR = Collector(
+    name="targets", about="iSCSI targets of tgtd and LIO, and who is logged in.", metrics=METRICS, collect=collect
+)

@@ -1,0 +1,56 @@
+"""What this host serves by tgtd, as the collectors of targets and of LUNs look at it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sctune.exporters.prometheus.chosen import chosen
+from sctune.exporters.prometheus.collector import CannotCollect
+from sctune.probes.tgt import FOLDER, control_ports
+from sctune.unavailable import Reason, Unavailable, known
+
+if TYPE_CHECKING:
+    from sctune.exporters.prometheus.collector import Look
+    from sctune.exporters.prometheus.samples import Samples
+    from sctune.model.chain import Chains
+    from sctune.model.target import Lun, Target, TgtState
+
+
+def tgt_of(look: Look, samples: Samples) -> TgtState | None:
+    """tgtd's answers; None where no tgtd has run since the host was booted. Raises CannotCollect where none may be asked."""
+    state = look.inventory.tgt
+    if isinstance(state, Unavailable):
+        if state.reason is Reason.ABSENT:
+            return None
+        raise CannotCollect(str(state))
+    samples.used(source(look))
+    return state
+
+
+def source(look: Look) -> str:
+    """How tgtd was asked: by its management socket where that lies in the file system; before 1.0.58 (2015) it does not, and tgtadm
+    is run."""
+    names = look.inventory.host.list(FOLDER)
+    return "tgt_socket" if not isinstance(names, Unavailable) and control_ports(names) else "tgtadm"
+
+
+def answered(state: TgtState) -> None:
+    """Raises CannotCollect where a daemon has not answered: to be called when all that others said is told."""
+    if state.unanswered:
+        raise CannotCollect(str(state.unanswered[0]))
+
+
+def wanted_targets(look: Look, state: TgtState, collector: str, samples: Samples) -> tuple[Target, ...]:
+    """The targets of which samples are wanted: by the volume that it serves, or by its IQN where it serves none or several."""
+    chains = known(look.inventory.chains)
+
+    def name(target: Target) -> str:
+        return target.iqn if chains is None else chains.subject_of_target(target).id
+
+    return chosen(state.targets, name, look.options.volumes, look.options.limit_of(collector), samples)
+
+
+def volume_of(chains: Chains | None, target: Target, lun: Lun) -> str:
+    """The volume that a LUN serves, "" where that is not known."""
+    chain = chains.by_export.get((target.iqn, lun.number)) if chains is not None else None
+    return chain.id if chain is not None else ""

@@ -1,0 +1,85 @@
+"""Counters of sessions, added up for what they were with: whatever comes and goes, the sum never falls."""
+
+from __future__ import annotations
+
+import itertools
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sctune.exporters.prometheus.accumulated import Accumulated, Reading, since
+
+WRAP = 2**32
+LUN = ("iqn", "1")
+
+
+def reading(source: int, *values: int, owner: tuple[str, ...] = LUN) -> Reading:
+    return Reading(source=source, owner=owner, values=values)
+
+
+def run(*rounds: list[Reading], wraps: tuple[int, ...] = (0,), past: bool = False) -> list[tuple[int, ...] | None]:
+    kept = Accumulated()
+    totals = []
+    for readings in rounds:
+        kept.add(readings, wraps, past=past)
+        kept.keep([LUN], len(wraps))
+        totals.append(kept.total(LUN))
+    return totals
+
+
+def test_logout_makes_nothing_fall() -> None:
+    assert run([reading(1, 10), reading(2, 5)], [reading(1, 14), reading(2, 6)], [reading(2, 8)], []) == [(0,), (5,), (7,), (7,)]
+
+
+def test_new_session_counts_from_its_beginning() -> None:
+    assert run([], [reading(1, 10)], [reading(1, 11)]) == [(0,), (10,), (11,)]
+
+
+def test_single_answer_has_the_past() -> None:
+    assert run([reading(1, 10), reading(2, 5)], past=True) == [(15,)]
+
+
+def test_wraps() -> None:
+    totals = run([reading(1, 0, WRAP - 3)], [reading(1, 9, 4)], wraps=(0, WRAP))
+    assert totals[-1] == (9, 7)
+
+
+def test_made_anew_under_the_same_name() -> None:
+    # tgtd restarted and gave the same session id: bytes, which never wrap, are lower.
+    assert since((5000, 10), (700, 12), (0, WRAP)) == (700, 12)
+    # Only commands tell: 900 to 20 is no wrap of 32 bits.
+    assert since((5000, 900), (5000, 20), (0, WRAP)) == (5000, 20)
+
+
+def test_owner_that_is_gone_is_forgotten() -> None:
+    kept = Accumulated()
+    kept.add([reading(1, 10)], (0,), past=True)
+    kept.keep([], 1)
+    assert kept.total(LUN) is None
+    kept.keep([LUN], 1)
+    assert kept.total(LUN) == (0,)
+
+
+@given(
+    st.lists(
+        st.dictionaries(st.integers(0, 3), st.tuples(st.integers(0, 2**64 - 1), st.integers(0, WRAP - 1)), max_size=4), max_size=8
+    ),
+    st.booleans(),
+)
+def test_never_falls(rounds: list[dict[int, tuple[int, int]]], past: bool) -> None:
+    totals = run(*([reading(source, *values) for source, values in found.items()] for found in rounds), wraps=(0, WRAP), past=past)
+    for before, after in itertools.pairwise(totals):
+        assert before is not None and after is not None
+        assert all(new >= old for old, new in zip(before, after, strict=True))
+
+
+@given(st.lists(st.integers(0, WRAP - 1), min_size=1, max_size=20))
+def test_counts_all_of_one_session(steps: list[int]) -> None:
+    """A 32-bit counter beside one that never wraps, read often enough, is followed exactly."""
+    rounds, whole = [], 0
+    for step in steps:
+        whole += step // 2
+        rounds.append([reading(1, whole, whole % WRAP)])
+    totals = run(*rounds, wraps=(0, WRAP), past=True)
+    assert totals[-1] is not None
+    assert totals[-1] == (whole, whole)

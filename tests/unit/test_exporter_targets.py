@@ -1,0 +1,218 @@
+"""The collectors of targets and LUNs: recorded hosts, every way in which tgtd is not there, counters over logouts and restarts."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sctune.exporters.prometheus.collector import Memory
+from sctune.exporters.prometheus.collectors.luns import COLLECTOR as LUNS
+from sctune.exporters.prometheus.collectors.targets import COLLECTOR as TARGETS
+from sctune.exporters.prometheus.options import Options, Selection
+from sctune.host.base import FileKind, FileStat, TgtMode
+from sctune.model.io import LunIo
+from sctune.model.target import Connection, Nexus, Portal, TgtDaemon, TgtState
+from sctune.unavailable import Reason, Unavailable
+from tests.fakes import FakeHost
+from tests.unit.collecting import Run, collect, recorded
+from tests.unit.tgt_hosts import DENIED, HUNG, IQN, NO_TGT, SOCKET, lun, target
+
+if TYPE_CHECKING:
+    from sctune.model.target import Target
+
+NO_CHAINS = Unavailable(reason=Reason.NOT_COLLECTED, what="chains")
+AT = (IQN, "1")
+
+
+def tgt(*targets: Target, unanswered: tuple[Unavailable, ...] = (), stale: tuple[int, ...] = ()) -> TgtState:
+    daemon = TgtDaemon(
+        control_port=0,
+        state="ready",
+        targets=targets or (target(),),
+        portals=(Portal(address="0.0.0.0", port=3260, tpgt=1), Portal(address="::", port=3260, tpgt=1)),
+        accounts=(),
+        backing_types=(),
+    )
+    return TgtState(daemons=(daemon,), unanswered=unanswered, stale=stale)
+
+
+def row(sid: int = 1, *, tid: int = 1, number: int = 1, read: int = 0, reads: int = 0, errors: int = 0, waiting: int = 0) -> LunIo:
+    return LunIo(
+        control_port=0,
+        tid=tid,
+        lun=number,
+        sid=sid,
+        read_bytes_submitted=read,
+        reads_submitted=(reads + waiting) % 2**32,
+        read_bytes=read,
+        reads=reads % 2**32,
+        write_bytes_submitted=0,
+        writes_submitted=0,
+        write_bytes=0,
+        writes=0,
+        errors=errors,
+    )
+
+
+def luns(*rows: object, memory: Memory | None = None, state: object = None, host: FakeHost | None = None) -> Run:
+    return collect(LUNS, host, memory=memory, tgt=state or tgt(), tgt_io=rows, chains=NO_CHAINS)
+
+
+@pytest.mark.parametrize("name", ["storage-controller-healthy", "cinder-lvm-thin", "tgt-and-lio-on-one-port", "eucalyptus-das"])
+def test_recorded_hosts_answer_in_full(name: str) -> None:
+    host = recorded(name)
+    targets, disks = collect(TARGETS, host), collect(LUNS, host)
+    assert (targets.why, disks.why) == ("", "")
+    assert targets.of("sctune_target_up")[("tgt",)] == 1
+    assert sum(targets.of("sctune_target_sessions").values()) == targets.of("sctune_sessions")[("tgt",)]
+    assert len(disks.of("sctune_lun_info")) == sum(targets.of("sctune_target_luns").values()) > 0
+    assert disks.of("sctune_lun_read_bytes_total").keys() == disks.of("sctune_lun_online").keys()
+    assert all(key[2] for key in disks.of("sctune_lun_info"))  # each serves a volume that is known
+
+
+def test_lio_is_told_beside_tgt() -> None:
+    run = collect(TARGETS, recorded("cinder-lvm-thick+tgt+lio"))
+    assert run.of("sctune_target_up") == {("lio",): 1, ("tgt",): 1}
+    assert run.of("sctune_targets")[("lio",)] >= 1
+    assert {"configfs", "tgt_socket"} == {*run.sources}
+    assert any(key[0] == "lio" for key in run.of("sctune_target_portal_info"))
+
+
+def test_tgtd_killed() -> None:
+    run = collect(TARGETS, recorded("tgtd-killed"))
+    assert run.why == ""  # that it is gone is known
+    assert run.of("sctune_target_up") == {("tgt",): 0}
+    assert run.of("sctune_tgt_daemons") == {("answering",): 0, ("silent",): 0, ("gone",): 1}
+
+
+def test_no_tgtd_ever() -> None:
+    run = collect(TARGETS, tgt=NO_TGT, lio=NO_TGT)
+    assert (run.series, run.why) == ({}, "")
+    assert collect(LUNS, tgt=NO_TGT).series == {}
+
+
+@pytest.mark.parametrize("collector", [TARGETS, LUNS])
+def test_may_not_be_asked(collector: object) -> None:
+    run = collect(collector, tgt=DENIED, lio=NO_TGT)  # type: ignore[arg-type]
+    assert run.series == {}
+    assert "denied" in run.why and SOCKET in run.why
+
+
+def test_hung_daemon_beside_one_that_answers() -> None:
+    state = tgt(unanswered=(HUNG,))
+    run = collect(TARGETS, tgt=state, lio=NO_TGT, chains=NO_CHAINS)
+    assert "timeout" in run.why
+    assert run.of("sctune_target_up") == {("tgt",): 0}
+    assert run.of("sctune_target_sessions") == {(IQN,): 0}
+    # Counters are not told of half the sessions: they would fall, and rise again.
+    run = luns(row(read=5), state=state)
+    assert run.of("sctune_lun_online") == {AT: 1}
+    assert run.of("sctune_lun_read_bytes_total") == {}
+
+
+@pytest.mark.parametrize("answer", ["garbage", "Target x: y\n", "", "\x00\xff", "Target 1: " + "a" * 100_000])
+def test_garbage_stays_in_these_collectors(answer: str) -> None:
+    host = FakeHost(files={f"{SOCKET}": ""}, tgt_answers={(mode, 0, None): answer for mode in TgtMode})
+    for collector in (TARGETS, LUNS):
+        run = collect(collector, host, lio=NO_TGT, chains=NO_CHAINS)
+        assert run.why or not any(name.startswith("sctune_lun") for name, *_ in run.series)
+
+
+def test_garbage_in_the_counters_alone() -> None:
+    bad = Unavailable(reason=Reason.MALFORMED, what="tgtadm --op stat --mode sys", detail="a row is 'x'")
+    run = luns(bad)
+    assert "malformed" in run.why
+    assert run.of("sctune_lun_online") == {AT: 1}
+
+
+def test_sessions_and_connections() -> None:
+    nexuses = (
+        Nexus(sid=1, initiator="a", alias="", connections=(Connection(cid=0, address="1"), Connection(cid=1, address="1"))),
+        Nexus(sid=2, initiator="b", alias="", connections=()),
+    )
+    run = collect(TARGETS, tgt=tgt(target(nexuses=nexuses, state="offline")), lio=NO_TGT, chains=NO_CHAINS)
+    assert run.of("sctune_target_sessions") == {(IQN,): 2}
+    assert run.of("sctune_target_connections") == {(IQN,): 2}
+    assert run.of("sctune_target_ready") == {(IQN,): 0}
+    assert run.of("sctune_target_luns") == {(IQN,): 1}
+
+
+def test_counters_over_logout_and_login() -> None:
+    memory = Memory()
+    values = [
+        luns(*rows, memory=memory).of("sctune_lun_read_bytes_total")[AT]
+        for rows in ([row(1, read=100)], [row(1, read=150), row(2, read=30)], [row(2, read=40)], [], [row(3, read=7)])
+    ]
+    assert values == [0, 80, 90, 90, 97]
+
+
+def test_two_sessions_of_one_lun_are_one_counter() -> None:
+    memory = Memory()
+    luns(memory=memory)
+    run = luns(row(1, read=5, reads=3, waiting=2), row(2, read=6, reads=4, waiting=1), row(1, number=0), memory=memory)
+    assert run.of("sctune_lun_reads_completed_total") == {AT: 7}
+    assert run.of("sctune_lun_reads_in_flight") == {AT: 3}
+
+
+def test_commands_wrap() -> None:
+    memory = Memory()
+    luns(row(reads=2**32 - 5, errors=2**32 - 1), memory=memory)
+    run = luns(row(reads=2**32 + 7, errors=2, waiting=3), memory=memory)
+    assert run.of("sctune_lun_reads_completed_total") == {AT: 12}
+    assert run.of("sctune_lun_errors_total") == {AT: 3}
+    assert run.of("sctune_lun_reads_in_flight") == {AT: 3}
+
+
+def test_restarted_tgtd_with_the_same_session_number() -> None:
+    """The next tgtd counts from 0 under the same numbers; its socket is another one."""
+
+    def socket(inode: int) -> FakeHost:
+        found = FileStat(kind=FileKind.OTHER, size=0, allocated=0, device=1, inode=inode, mtime=inode)
+        return FakeHost(files={SOCKET: ""}, stats={SOCKET: found})
+
+    memory = Memory()
+    luns(row(read=100), memory=memory, host=socket(1))
+    first = luns(row(read=160), memory=memory, host=socket(1)).of("sctune_lun_read_bytes_total")[AT]
+    # More than before: the numbers alone would say that 40 bytes were read.
+    second = luns(row(read=200), memory=memory, host=socket(2)).of("sctune_lun_read_bytes_total")[AT]
+    assert (first, second) == (60, 260)
+
+
+def test_lun_that_is_gone_has_no_series() -> None:
+    memory = Memory()
+    luns(row(read=5), memory=memory)
+    run = luns(row(tid=2, read=5), memory=memory, state=tgt(target(tid=2, iqn="iqn.other")))
+    assert run.of("sctune_lun_read_bytes_total") == {("iqn.other", "1"): 5}
+    again = luns(row(sid=9, read=3), memory=memory)
+    assert again.of("sctune_lun_read_bytes_total") == {AT: 3}
+
+
+def test_what_is_filtered_is_still_counted() -> None:
+    memory = Memory()
+    without = Options(volumes=Selection(exclude=(re.compile(".*"),)))
+    collect(LUNS, memory=memory, options=without, tgt=tgt(), tgt_io=(), chains=NO_CHAINS)
+    run = collect(LUNS, memory=memory, options=without, tgt=tgt(), tgt_io=(row(read=5),), chains=NO_CHAINS)
+    assert run.series == {} and run.skipped == {"filter": 1}
+    assert luns(row(read=9), memory=memory).of("sctune_lun_read_bytes_total") == {AT: 9}
+
+
+def test_once_and_no_more() -> None:
+    run = collect(LUNS, options=Options(once=True), tgt=tgt(), tgt_io=(row(read=5),), chains=NO_CHAINS)
+    assert run.of("sctune_lun_read_bytes_total") == {AT: 5}
+
+
+def test_cap_and_detail() -> None:
+    many = tgt(*(target(lun(), tid=n, iqn=f"iqn.{n}") for n in range(5)))
+    run = collect(TARGETS, tgt=many, lio=NO_TGT, chains=NO_CHAINS, options=Options(limits={"targets": 2}))
+    assert (len(run.of("sctune_target_ready")), run.skipped) == (2, {"limit": 3})
+    assert run.of("sctune_targets") == {("tgt",): 5}
+    small = collect(TARGETS, tgt=many, lio=NO_TGT, chains=NO_CHAINS, detail=False)
+    assert small.of("sctune_target_ready") == {} and small.of("sctune_sessions") == {("tgt",): 0}
+
+
+def test_tgtadm_is_named_where_no_socket_lies_there() -> None:
+    assert collect(TARGETS, tgt=tgt(), lio=NO_TGT, chains=NO_CHAINS).sources == ["tgtadm"]
+    run = collect(TARGETS, FakeHost(files={SOCKET: ""}), tgt=tgt(), lio=NO_TGT, chains=NO_CHAINS)
+    assert run.sources == ["tgt_socket"]
