@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sctune import cli_journal, cli_metrics, cli_tuning, cli_volumes
+from sctune import cli_exporter, cli_journal, cli_metrics, cli_tuning, cli_volumes
 from sctune.cli_options import Body, Configuration, From, OutputFile, Root  # noqa: TC001 - typer reads annotations when it runs
 from sctune.report.format import FailOn, Format
 
@@ -145,6 +145,8 @@ app.command("apply-profile")(cli_tuning.apply_profile)
 app.command("verify-profile")(cli_tuning.verify_profile)
 app.command()(cli_journal.rollback)
 app.command()(cli_journal.history)
+app.command()(cli_exporter.exporter)
+app.command()(cli_exporter.collector)
 
 
 @app.command()

@@ -1,0 +1,140 @@
+"""The web configuration in force: read at the start, and again whenever one of its files has changed.
+
+A new file that is broken, or cannot be read any more, changes nothing: what was in force stays so, and the log says why, once.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from typing import TYPE_CHECKING
+
+from sctune.errors import UserError
+from sctune.exporters.prometheus.web.auth import Users
+from sctune.exporters.prometheus.web.config import RateLimit, WebConfig, parse
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable
+
+_MAX_BYTES = 1024 * 1024
+_Seen = tuple[tuple[int, ...], ...]
+
+
+class Bucket:
+    """A token bucket: `burst` requests at once, then one each `interval` seconds."""
+
+    def __init__(self, limit: RateLimit | None) -> None:
+        self._limit = limit
+        self._tokens = float(limit.burst) if limit else 0.0
+        self._at = time.monotonic()
+
+    def take(self) -> bool:
+        """Whether one more request may pass now."""
+        if self._limit is None:
+            return True
+        now = time.monotonic()
+        self._tokens = min(float(self._limit.burst), self._tokens + (now - self._at) / self._limit.interval)
+        self._at = now
+        if self._tokens < 1:
+            return False
+        self._tokens -= 1
+        return True
+
+
+class InForce:
+    """One configuration with what was made of it. Raises UserError for what cannot be read or done."""
+
+    def __init__(self, config: WebConfig) -> None:
+        self.config = config
+        self.context: ssl.SSLContext | None = None
+        if config.tls is not None:
+            from sctune.exporters.prometheus.web.tls import context_for
+
+            self.context = context_for(config.tls)
+        self.users = Users(config.users)
+        self.bucket = Bucket(config.rate_limit)
+
+
+class Settings:
+    """What is in force of a file, or nothing at all where there is none. `tell` gets the lines for the log."""
+
+    def __init__(self, path: str | None, tell: Callable[[str], None]) -> None:
+        self._path = path
+        self._tell = tell
+        self._files: tuple[str, ...] = (path,) if path is not None else ()
+        self._seen = _look(self._files)
+        self._in_force = self._load()
+
+    def current(self) -> InForce:
+        """What is in force now; looks whether a file has changed."""
+        if self._path is not None and _look(self._files) != self._seen:
+            self.reload()
+        return self._in_force
+
+    def reload(self) -> None:
+        """Reads the files again, whether they have changed or not."""
+        if self._path is None:
+            return
+        # Before they are read: a change meanwhile is then seen as one.
+        self._seen = _look(self._files)
+        before = self._in_force
+        try:
+            self._in_force = self._load()
+        except UserError as error:
+            self._tell(f"{error}: the web configuration read before stays in force")
+            return
+        before.users.close()
+        self._tell(f"{self._path}: read again")
+
+    def after_dropping(self) -> None:
+        """Says which files cannot be read any more now that this is another user: a change of those goes unseen."""
+        lost = [path for path in self._files if not os.access(path, os.R_OK)]
+        if lost:
+            self._tell(f"{', '.join(lost)}: root alone may read it, so a change of it needs a restart of the exporter")
+        self._seen = _look(self._files)
+
+    def _load(self) -> InForce:
+        if self._path is None:
+            return InForce(WebConfig())
+        config = parse(_read(self._path), self._path, os.path.dirname(os.path.abspath(self._path)))
+        if config.http2_wanted:
+            self._tell(f"{self._path}: http2: HTTP/1.1 alone is spoken here, which every client of HTTP/2 speaks too")
+        tls = config.tls
+        files = (self._path, *filter(None, (tls.cert_file, tls.key_file, tls.client_ca_file) if tls else ()))
+        if files != self._files:
+            # Seen from before they are read, too.
+            self._files, self._seen = files, _look(files)
+        return InForce(config)
+
+
+def _look(files: tuple[str, ...]) -> _Seen:
+    """What tells one state of the files from another."""
+    return tuple(map(_state, files))
+
+
+def _state(path: str) -> tuple[int, ...]:
+    try:
+        status = os.stat(path)
+    except OSError as error:
+        return (error.errno or 0,)
+    return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+
+def _read(path: str) -> bytes:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not a path"
+        raise UserError(f"{path}: cannot read the web configuration: {reason}", "check the path given with --web-config") from None
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise UserError(f"{path}: not a regular file", "check the path given with --web-config")
+        try:
+            data = file.read(_MAX_BYTES + 1)
+        except OSError as error:
+            raise UserError(f"{path}: cannot read the web configuration: {error.strerror}") from None
+    if len(data) > _MAX_BYTES:
+        raise UserError(f"{path}: larger than 1 MiB, so surely not a web configuration", "check the path given with --web-config")
+    return data

@@ -1,0 +1,177 @@
+"""`sctune exporter` serves the samples; `sctune collector` answers it on a socket, where it is not to look at the host itself."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from typing import TYPE_CHECKING, NoReturn
+
+from sctune.errors import UserError
+from sctune.exitcodes import ExitCode
+from sctune.records import dataclass
+
+if TYPE_CHECKING:
+    from sctune.exporters.prometheus.options import Options
+    from sctune.exporters.prometheus.peers import Allowed
+    from sctune.exporters.prometheus.source import Source
+    from sctune.exporters.prometheus.systemd import Notifier
+
+COLLECTOR_SOCKET = "/run/sctune/collector.sock"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """What the command line says of the collectors: names that are switched on and off, and whether there is a series for each
+    object (None: as the configuration has it). `config` is the configuration's file."""
+
+    on: tuple[str, ...] = ()
+    off: tuple[str, ...] = ()
+    defaults: bool = True
+    detail: bool | None = None
+    config: str | None = None
+
+
+def run_exporter(
+    *,
+    listen: tuple[str, ...],
+    web_config: str | None,
+    collector_socket: str | None,
+    user: str,
+    max_requests: int,
+    chosen: Chosen,
+) -> int:
+    """Serves until it is told to end. Returns 0; 1 where the collector's process has ended by itself. Raises UserError."""
+    from sctune.exporters.prometheus.log import tell
+    from sctune.exporters.prometheus.privileges import account, drop_to
+    from sctune.exporters.prometheus.socket_source import at_path
+    from sctune.exporters.prometheus.systemd import Notifier, passed_sockets
+    from sctune.exporters.prometheus.web.listen import DEFAULT, exposed, read_address, written
+    from sctune.exporters.prometheus.web.listen import listen as listen_on
+    from sctune.exporters.prometheus.web.serving import serve
+    from sctune.exporters.prometheus.web.settings import Settings
+
+    notifier = Notifier()
+    passed = passed_sockets()
+    # All that may be wrong is found before a process is started.
+    addresses = [read_address(text) for text in listen or (() if passed else (DEFAULT,))]
+    settings = Settings(web_config, tell)
+    options = _options(chosen) if collector_socket is None else None
+    is_root = os.geteuid() == 0
+    who = account(user) if is_root else None
+    listeners = [*passed, *listen_on(addresses)]
+    lifeline: socket.socket | None = None
+    if options is None:
+        assert collector_socket is not None  # noqa: S101 (for the type checker)
+        source: Source = at_path(collector_socket)
+    elif who is not None:
+        from sctune.exporters.prometheus.peers import Allowed
+
+        source, lifeline = _beside(options, Allowed(uids=frozenset({who.uid})), listeners)
+    else:
+        source = _local(options)
+        tell("not run as root, so what only root may read (device-mapper, LVM, tgt) is missing: see sctune collector")
+    if who is not None:
+        drop_to(who)
+        settings.after_dropping()
+    for address in exposed(listeners):
+        if not settings.current().config.protects:
+            tell(f"listening on {address}, where anybody who reaches it can read the samples: --web-config keeps others out")
+    tell(f"serving on {', '.join(map(written, listeners))}{f' as {who.name}' if who else ''}")
+    well = serve(source, listeners, settings, at_once=max_requests, notifier=notifier, tell=tell, lifeline=lifeline)
+    if not well:
+        tell("the collector's process has ended, so this ends too")
+    return ExitCode.OK if well else ExitCode.FAILED
+
+
+def run_collector(*, path: str | None, users: tuple[str, ...], groups: tuple[str, ...], chosen: Chosen) -> int:
+    """Answers on the socket until it is told to end. Returns 0. Raises UserError."""
+    from sctune.exporters.prometheus.log import tell
+    from sctune.exporters.prometheus.peers import allowed, gid_of
+    from sctune.exporters.prometheus.systemd import Notifier, passed_sockets
+    from sctune.exporters.prometheus.web.listen import listen_at, written
+
+    notifier = Notifier()
+    passed = passed_sockets()
+    if passed and path is not None:
+        raise UserError("--socket does not go with a socket of the service manager", "leave one of them out")
+    who = allowed(users, groups)
+    options = _options(chosen)
+    if not passed:
+        # Users are known only when they connect: whoever may not ask is let in to be told.
+        mode = 0o666 if users else 0o660
+        passed = [listen_at(path or COLLECTOR_SOCKET, mode=mode, gid=gid_of(groups[0]) if groups else None)]
+    if os.geteuid() != 0:
+        tell("not run as root, so what only root may read (device-mapper, LVM, tgt) is missing")
+    source = _local(options)
+    tell(f"answering on {', '.join(map(written, passed))}")
+    _answer(source, who, listeners=passed, control=None, notifier=notifier)
+    return ExitCode.OK
+
+
+def _options(chosen: Chosen) -> Options:
+    from sctune.config.load import load
+    from sctune.exporters.prometheus.options import read_options
+
+    config = load(chosen.config)
+    return read_options(config, on=chosen.on, off=chosen.off, defaults=chosen.defaults, detail=chosen.detail)
+
+
+def _local(options: Options) -> Source:
+    """What looks at this host from this very process: the one place where it is made. Before any thread is."""
+    from sctune.exporters.prometheus.local_source import local_source
+    from sctune.host.live import LiveHost
+
+    return local_source(LiveHost(), options)
+
+
+def _beside(options: Options, who: Allowed, listeners: list[socket.socket]) -> tuple[Source, socket.socket]:
+    """A collector in a process of its own, which keeps the rights this one is about to give up, and the socket that it lives by."""
+    from sctune.exporters.prometheus.socket_source import through
+
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+    parent = os.getpid()
+    if os.fork() == 0:
+        ours.close()
+        for listener in listeners:
+            listener.close()
+        _collect(options, who, theirs, parent)
+    theirs.close()
+    return through(ours), ours
+
+
+def _collect(options: Options, who: Allowed, control: socket.socket, parent: int) -> NoReturn:
+    """The collector's process: it ends with the one it was started by, however that ends."""
+    from sctune.exporters.prometheus.log import tell
+    from sctune.exporters.prometheus.privileges import die_with_parent
+    from sctune.exporters.prometheus.systemd import Notifier
+
+    code = 1
+    try:
+        die_with_parent(parent)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # ^C goes to both, and the other one closes this one's socket
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        _answer(_local(options), who, listeners=[], control=control, notifier=Notifier({}))
+        code = 0
+    except UserError as error:
+        tell(str(error))
+    except Exception as error:  # the only place where it can still be told
+        tell(f"the collector ended by a defect, please report: {type(error).__name__}: {error}")
+    finally:
+        os._exit(code)
+
+
+def _answer(
+    source: Source, who: Allowed, *, listeners: list[socket.socket], control: socket.socket | None, notifier: Notifier
+) -> None:
+    from sctune.exporters.prometheus.collector_server import CollectorServer
+    from sctune.exporters.prometheus.log import tell
+
+    server = CollectorServer(source, who, listeners=listeners, control=control, tell=tell)
+    signal.signal(signal.SIGTERM, lambda *_: server.stop())
+    if control is None:
+        signal.signal(signal.SIGINT, lambda *_: server.stop())
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    notifier.ready()
+    server.serve(every=notifier.every, ping=notifier.alive)
+    notifier.stopping()
