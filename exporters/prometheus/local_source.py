@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import gc
 from typing import TYPE_CHECKING
 
 from sctune.exporters.prometheus.engine import Engine
 from sctune.exporters.prometheus.registry import load
 from sctune.exporters.prometheus.run import to_stderr
+from sctune.host.base import Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sctune.exporters.prometheus.options import Options
     from sctune.host.base import Host
+
+_RECORDS = 50_000
 
 
 def local_source(host: Host, options: Options, *, tell: Callable[[str], None] = to_stderr) -> Engine:
@@ -21,4 +25,14 @@ def local_source(host: Host, options: Options, *, tell: Callable[[str], None] = 
     from sctune.exporters.prometheus.look_inventory import Looks
 
     looks = Looks(host, options.config)
-    return Engine(load(), options, looks.look, tell=tell)
+    collectors = load()
+    if host.source is Source.LIVE:
+        _collect_garbage_rarely()
+    return Engine(collectors, options, looks.look, tell=tell)
+
+
+def _collect_garbage_rarely() -> None:
+    """A look at a thousand volumes is a hundred thousand records without a cycle among them, and the collector of cycles would walk
+    them some hundred times a scrape."""
+    gc.freeze()
+    gc.set_threshold(_RECORDS, 10, 10)

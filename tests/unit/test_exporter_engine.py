@@ -169,7 +169,10 @@ def test_one_that_hangs_is_waited_for_once_and_not_started_again(gate: threading
 
 
 def test_the_answer_is_there_before_the_asker_gives_up(gate: threading.Event) -> None:
-    made = engine(collector("hangs", lambda _, __: gate.wait(30) and None))
+    def hang(_: Look, samples: Samples) -> None:
+        gate.wait(30)
+
+    made = engine(collector("hangs", hang))
     before = time.monotonic()
     made.scrape(Wanted(timeout=0.8))
     assert time.monotonic() - before < 0.8
