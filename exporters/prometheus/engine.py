@@ -117,8 +117,8 @@ def _text(collector: Collector, run: Run, openmetrics: bool) -> bytes:
 
 
 class SharedLook:
-    """The look that the collectors of one scrape share, and those of another that begins within `interval` seconds while one of them
-    still runs. It is not kept any longer: what it has read would lie in memory until the next one is there, beside it."""
+    """The look that the collectors of one scrape share, and those of another that begins within `interval` seconds while one of
+    them still runs. It is not kept any longer: what it has read would lie in memory until the next one is there, beside it."""
 
     def __init__(self, make: Callable[[], Inventory], interval: float) -> None:
         self._make = make
