@@ -41,7 +41,8 @@ class Options:
     leaves out every metric with a series an object, `detail_off` does so for single collectors. `volumes` (snapshots too),
     `devices` (as in /sys/block) and `groups` (VGs) say by name what is wanted, `limits` how many of each at most, by collector.
     `deadline` is how long a collector may take, `interval` for how long its last answer is given again, in seconds. `own`: samples
-    about the exporter's own process too. `config` is the host's, which parts of the look go by.
+    about the exporter's own process too. `once`: no other answer follows this one, so that counters of what comes and goes begin
+    with all that is counted now. `config` is the host's, which parts of the look go by.
     """
 
     config: Config = Config()
@@ -57,6 +58,7 @@ class Options:
     deadline: float = 5.0
     interval: float = 1.0
     own: bool = True
+    once: bool = False
 
     def runs(self, name: str, *, default: bool) -> bool:
         """Whether a collector runs, which does by itself or not."""
