@@ -69,6 +69,7 @@ bench: $(VENV)/.sctune-test
 	$(VENV)/bin/python bench/doctor.py
 	$(VENV)/bin/python bench/apply.py
 	$(VENV)/bin/python bench/vm.py
+	$(VENV)/bin/python bench/exporter.py
 
 vm: $(VENV)/.sctune-test
 	@.ci/debian-packages >&2
