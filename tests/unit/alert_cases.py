@@ -30,12 +30,12 @@ def ordinary(at: int, series: dict[str, str]) -> Case:
 def _one(metric: str, wait: int, bad: str = "1x60", *, good: str = "0x60", labels: str = "") -> tuple[Case, ...]:
     """An alert on a gauge: bad for longer than it waits; good; bad for a moment; gone (a detach) after it was bad."""
     name = f"{metric}{{{labels}}}"
-    step = f"{bad.split('x')[0]}x{max(wait - 1, 0)}"
+    step = f"{bad.split('x', maxsplit=1)[0]}x{max(wait - 1, 0)}"
     return (
         fault(wait + 2, {name: bad}),
         ordinary(wait + 2, {name: good}),
         *((ordinary(wait + 3, {name: f"{step} {good}"}),) if wait else ()),
-        ordinary(wait + 30, {name: f"{bad.split('x')[0]} _x60"}),
+        ordinary(wait + 30, {name: f"{bad.split('x', maxsplit=1)[0]} _x60"}),
     )
 
 
@@ -126,7 +126,7 @@ CASES: dict[str, tuple[Case, ...]] = {
     "SctuneVolumeLeftover": _one("sctune_volume_state", HOUR, "1x90", good="0x90", labels='volume="v",state="leaked"'),
     "SctuneVolumeCopyLong": (
         fault(12 * HOUR + 5, {'sctune_volume_copies{volume="v"}': "1x800"}),
-        ordinary(12 * HOUR + 5, {'sctune_volume_copies{volume="v"}': "1x300 0x5 1x500"}),
+        ordinary(12 * HOUR + 5, {'sctune_volume_copies{volume="v"}': "1x300 0x30 1x500"}),
     ),
     "SctuneSnapshotInvalid": _one("sctune_snapshot_state", 0, labels='snapshot="s",state="invalid"'),
     "SctuneSnapshotFillingUp": (
