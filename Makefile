@@ -67,6 +67,7 @@ bench: $(VENV)/.sctune-test
 	$(VENV)/bin/python bench/growth.py
 	$(VENV)/bin/python bench/tuning.py
 	$(VENV)/bin/python bench/doctor.py
+	$(VENV)/bin/python bench/exporter.py
 	$(VENV)/bin/python bench/vm.py
 
 vm: $(VENV)/.sctune-test

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
+import weakref
 from typing import TYPE_CHECKING
 
 from sctune.exporters.prometheus import health
@@ -116,13 +117,14 @@ def _text(collector: Collector, run: Run, openmetrics: bool) -> bytes:
 
 
 class SharedLook:
-    """The look that the collectors of one scrape share, and those of another that begins within `interval` seconds."""
+    """The look that the collectors of one scrape share, and those of another that begins within `interval` seconds while one of
+    them still runs. It is not kept any longer: what it has read would lie in memory until the next one is there, beside it."""
 
     def __init__(self, make: Callable[[], Inventory], interval: float) -> None:
         self._make = make
         self._interval = interval
         self._guard = threading.Lock()
-        self._made: tuple[float, Inventory] | None = None
+        self._made: tuple[float, weakref.ref[Inventory]] | None = None
 
     def of_one_scrape(self) -> Callable[[], Inventory]:
         """Gives the look when first asked for it, and the same one to all who ask for this scrape."""
@@ -140,6 +142,8 @@ class SharedLook:
     def _young(self) -> Inventory:
         with self._guard:
             now = time.monotonic()
-            if self._made is None or now - self._made[0] >= self._interval:
-                self._made = (now, self._make())
-            return self._made[1]
+            look = self._made[1]() if self._made is not None and now - self._made[0] < self._interval else None
+            if look is None:
+                look = self._make()
+                self._made = (now, weakref.ref(look))
+            return look

@@ -1,7 +1,7 @@
 """The state of each volume, as `sctune volumes` says it: by the checks that speak of volumes, on what a scrape may ask.
 
-A check that needs more (logs, units, files of the cloud) is left to the doctor: what it alone would find makes no volume degraded
-here. Nothing is looked at twice: a link that is missing for a moment shows for one scrape, and alerts wait longer.
+What only a log tells (`look_inventory.NOT_ASKED`) is left to the doctor: it makes no volume degraded here. Nothing is looked at
+twice: a link that is missing for a moment shows for one scrape, and alerts wait longer.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from sctune.commands.looking import of_volumes
 from sctune.doctor import judge
-from sctune.exporters.prometheus.look_inventory import NOT_ASKED
 from sctune.registry import load
 from sctune.volumes import volumes
 
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 
 def checks() -> tuple[Check, ...]:
     """The checks that are run in a scrape."""
-    return tuple(check for check in of_volumes(load().checks) if not NOT_ASKED & {*check.needs})
+    return of_volumes(load().checks)
 
 
 def listed(inventory: Inventory) -> Volumes:

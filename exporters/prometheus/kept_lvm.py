@@ -12,6 +12,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+from sctune.model.dm import SnapshotStatus, ThinPoolStatus, ThinStatus
 from sctune.records import dataclass, replace
 from sctune.unavailable import Reason, Unavailable, known
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping
 
     from sctune.inventory import Inventory
+    from sctune.model.dm import DmTarget
     from sctune.model.lvm import LvmReport
 
 BACKUPS = "/etc/lvm/backup"
@@ -63,16 +65,23 @@ def state_of(inventory: Inventory) -> State:
     tables = frozenset(
         (one.uuid, one.name, one.size, tuple(_target(target) for target in known(one.targets) or ())) for one in dm or ()
     )
-    sessions = frozenset((one.sid, one.state) for one in known(inventory.sessions) or ())
+    sessions = frozenset((one.number, one.target, one.state) for one in known(inventory.sessions) or ())
     folder = inventory.host.stat(BACKUPS)
     written = None if isinstance(folder, Unavailable) else folder.mtime
     return State(devices=devices, dm=None if dm is None else frozenset(one.uuid for one in dm), rest=(tables, sessions, written))
 
 
-def _target(target: object) -> Hashable:
-    status = getattr(target, "status", None)
-    word = getattr(status, "state", None) or getattr(status, "mode", None) or getattr(status, "failed", None)
-    return (target.kind, target.start, target.length, target.underlying, word)  # type: ignore[attr-defined]
+def _target(target: DmTarget) -> Hashable:
+    """A line of a table, and the word of its status: what is used changes all the time."""
+    status = target.status
+    word: Hashable = None
+    if isinstance(status, SnapshotStatus):
+        word = status.state
+    elif isinstance(status, ThinPoolStatus):
+        word = (status.mode, status.needs_check)
+    elif isinstance(status, ThinStatus):
+        word = status.failed
+    return (target.kind, target.start, target.length, target.underlying, word)
 
 
 class KeptLvm:
@@ -122,19 +131,20 @@ class KeptLvm:
         threading.Thread(target=self._refresh, name="lvm-report", daemon=True).start()
 
     def _refresh(self) -> None:
-        found: tuple[State, LvmReport | Unavailable, float] | None = None
+        state, now = State(devices={}, dm=None, rest=()), 0.0
+        report: LvmReport | Unavailable
         try:
             inventory = self._ask()
             state = state_of(inventory)  # before LVM is asked: what changes meanwhile is a change
-            found = (state, inventory.lvm, inventory.clock.now)
-        finally:
-            with self._changed:
-                if found is not None:
-                    self._kept = found
-                failed = found is None or isinstance(found[1], Unavailable)
-                self._failed = time.monotonic() if failed else 0.0
-                self._asking = None
-                self._changed.notify_all()
+            report, now = inventory.lvm, inventory.clock.now
+        except Exception as error:
+            detail = f"defect in sctune, please report: {type(error).__name__}"
+            report = Unavailable(reason=Reason.FAILED, what="lvm fullreport", detail=detail)
+        with self._changed:
+            self._kept = (state, report, now)
+            self._failed = time.monotonic() if isinstance(report, Unavailable) else 0.0
+            self._asking = None
+            self._changed.notify_all()
 
 
 def without_lost(report: LvmReport, then: State, now: State) -> LvmReport:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sctune.errors import UserError
 from sctune.exitcodes import ExitCode
+from sctune.records import replace
 from sctune.report.atomic import Output
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def run_metrics(
     destination = Output(output) if textfile is None else _textfile(textfile, output, openmetrics)
     config = load_config(config_path)
     # What the printing process itself used is gone with it, and would be in the way of node_exporter's own.
-    options = read_options(config, on=on, off=off, defaults=defaults, detail=detail, own=False)
+    options = replace(read_options(config, on=on, off=off, defaults=defaults, detail=detail, own=False), once=True)
     host = open_host(from_path, root)
     try:
         answer = local_source(host, options).answer(Wanted(timeout=_TIMEOUT, openmetrics=openmetrics))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+import weakref
 from typing import TYPE_CHECKING
 
 import pytest
@@ -169,7 +170,10 @@ def test_one_that_hangs_is_waited_for_once_and_not_started_again(gate: threading
 
 
 def test_the_answer_is_there_before_the_asker_gives_up(gate: threading.Event) -> None:
-    made = engine(collector("hangs", lambda _, __: gate.wait(30) and None))
+    def hang(_: Look, samples: Samples) -> None:
+        gate.wait(30)
+
+    made = engine(collector("hangs", hang))
     before = time.monotonic()
     made.scrape(Wanted(timeout=0.8))
     assert time.monotonic() - before < 0.8
@@ -350,3 +354,26 @@ def test_own_process() -> None:
     text = engine(gives("one"), options=Options()).scrape(Wanted())
     assert b"process_resident_memory_bytes" in text
     assert b"python_info" in text
+
+
+def test_collectors_share_a_look_that_is_not_kept() -> None:
+    looks: list[weakref.ref[Inventory]] = []
+    seen: list[int] = []
+
+    def make() -> Inventory:
+        look = Inventory(FakeHost(), Config())
+        looks.append(weakref.ref(look))
+        return look
+
+    def collect(look: Look, samples: Samples) -> None:
+        seen.append(id(look.inventory))
+        time.sleep(0.1)
+
+    made = Engine((collector("one", collect), collector("two", collect)), Options(own=False), make, tell=Log())
+    made.scrape(Wanted())
+    assert len(looks) == 1
+    assert len(set(seen)) == 1
+    end = time.monotonic() + 5
+    while looks[0]() is not None:
+        assert time.monotonic() < end, "the look is still held"
+        time.sleep(0.01)

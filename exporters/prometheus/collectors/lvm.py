@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sctune.model.dm import DmDevice
     from sctune.model.lvm import LogicalVolume, LvmReport, PhysicalVolume, VolumeGroup
 
-_REPORT = "LVM's report, asked for when something changes (sctune_lvm_report_timestamp_seconds)"
+_REPORT = "LVM's report, kept until something changes"
 _POOL = "device-mapper's status of the pool (DM_TABLE_STATUS)"
 _VG, _PV, _LV = ("vg",), ("vg", "pv"), ("vg", "lv")
 MODES = tuple(PoolMode)
