@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sctune.__main__ import main
 from sctune.config.model import Config
 from sctune.doctor import diagnose
 from sctune.errors import UserError
@@ -148,3 +149,9 @@ def test_cannot_be_kept(tmp_path: Path) -> None:
     report = diagnose(recorded("debian-plain"), Config(), load().checks)
     with pytest.raises(UserError, match=r"cannot keep the result in .*: not a directory"):
         record(report, str(tmp_path / "file" / "sub" / "doctor.json"))
+
+
+@pytest.mark.parametrize("arguments", [("--from", "x.tar.gz"), ("--root", "/"), ("--check", "quotas")])
+def test_only_a_whole_look_at_this_machine_is_kept(arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor", "--record", *arguments]) == 2
+    assert "--record keeps a whole look at this machine" in capsys.readouterr().err

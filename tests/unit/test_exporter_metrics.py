@@ -45,7 +45,7 @@ def test_names_follow_the_rules(metric: Metric) -> None:
     assert all(re.fullmatch(r"[a-z][a-z_]*", label) for label in metric.labels)
     assert not {"job", "instance", "le", "quantile", "type"} & {*metric.labels}
     if not metric.name.endswith("_info"):
-        assert not [label for label in metric.labels if "path" in label or label.endswith("file")], "paths stand in _info alone"
+        assert not [label for label in metric.labels if "path" in label or label.endswith("_file")], "paths stand in _info alone"
     assert metric.about.endswith(".")
     assert not metric.source.endswith(".")
 
