@@ -40,7 +40,10 @@ def test_what_is_asked_arrives(names: tuple[str, ...], exclude: bool, millisecon
     assert protocol.wanted(head, rest) == wanted
 
 
-@given(head=st.binary(max_size=20) | st.binary(min_size=8, max_size=8).map(lambda rest: protocol.MAGIC + rest), rest=st.binary(max_size=99))
+@given(
+    head=st.binary(max_size=20) | st.binary(min_size=8, max_size=8).map(lambda rest: protocol.MAGIC + rest),
+    rest=st.binary(max_size=99),
+)
 def test_anything_else_is_malformed_or_means_something(head: bytes, rest: bytes) -> None:
     try:
         wanted = protocol.wanted(head, rest)
@@ -105,7 +108,13 @@ def test_a_scrape_through_the_socket(tmp_path: Path) -> None:
 
 def test_garbage_does_no_harm(tmp_path: Path) -> None:
     with collecting(tmp_path) as (source, path, _):
-        for data in (b"", b"GET /metrics HTTP/1.1\r\n\r\n", os.urandom(4096), protocol.MAGIC + b"\xff" * 8, protocol.MAGIC + b"\0" * 8):
+        for data in (
+            b"",
+            b"GET /metrics HTTP/1.1\r\n\r\n",
+            os.urandom(4096),
+            protocol.MAGIC + b"\xff" * 8,
+            protocol.MAGIC + b"\0" * 8,
+        ):
             with socket.socket(socket.AF_UNIX) as connection:
                 connection.settimeout(5)
                 connection.connect(path)

@@ -20,9 +20,7 @@ PROMETHEUS = (
 
 def test_a_scrape_as_prometheus_sends_it() -> None:
     with serving() as served:
-        answer = served.ask(
-            headers={"Accept": PROMETHEUS, "Accept-Encoding": "gzip", "X-Prometheus-Scrape-Timeout-Seconds": "5"}
-        )
+        answer = served.ask(headers={"Accept": PROMETHEUS, "Accept-Encoding": "gzip", "X-Prometheus-Scrape-Timeout-Seconds": "5"})
         assert answer.status == 200
         assert answer.headers["content-type"] == "application/openmetrics-text; version=1.0.0; charset=utf-8"
         assert answer.headers["content-encoding"] == "gzip"
