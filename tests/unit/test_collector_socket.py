@@ -62,7 +62,8 @@ def test_replies_are_bounded(head: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "wanted", [Wanted(collect=("../x",)), Wanted(collect=("a" * 33,)), Wanted(exclude=("é",)), Wanted(collect=("a",) * 65), Wanted(collect=("a",), exclude=("b",))]
+    "wanted", [Wanted(collect=("../x",)), Wanted(collect=("a" * 33,)), Wanted(exclude=("é",)),
+     Wanted(collect=("a",) * 65), Wanted(collect=("a",), exclude=("b",))]
 )  # fmt: skip
 def test_what_cannot_be_asked(wanted: Wanted) -> None:
     with pytest.raises(Unanswered) as raised:
@@ -99,7 +100,7 @@ def test_a_scrape_through_the_socket(tmp_path: Path) -> None:
             at_path(path).scrape(Wanted())
         assert not raised.value.asked_wrongly
         source.gone, source.broken = "", ValueError("SECRET")
-        with pytest.raises(Unanswered, match="the collector failed: ValueError$"):
+        with pytest.raises(Unanswered, match=r"the collector failed: ValueError$"):
             at_path(path).scrape(Wanted())
         source.broken = None
         assert at_path(path).scrape(Wanted()) == TEXT

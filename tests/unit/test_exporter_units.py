@@ -90,7 +90,8 @@ def test_what_the_service_manager_is_told(tmp_path: Path) -> None:
     assert Notifier({"NOTIFY_SOCKET": path, "WATCHDOG_USEC": "1", "WATCHDOG_PID": "1"}).every is None
 
 
-@pytest.mark.parametrize("text", ["", "x", "localhost", "1.2.3.4", "1.2.3.4:x", "1.2.3.4:65536", "::1:80", "host.example:80", "[1.2.3.4]:80", "[::1]", "/" + "a" * 200])  # fmt: skip
+@pytest.mark.parametrize("text", ["", "x", "localhost", "1.2.3.4", "1.2.3.4:x", "1.2.3.4:65536",
+                                  "::1:80", "host.example:80", "[1.2.3.4]:80", "[::1]", "/" + "a" * 200])  # fmt: skip
 def test_what_is_no_address(text: str) -> None:
     with pytest.raises(UserError, match="--listen"):
         read_address(text)

@@ -75,7 +75,8 @@ def test_what_is_refused(text: str, words: str) -> None:
 def test_what_is_read() -> None:
     text = (
         TLS
-        + "  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: /x/ca.crt\n  client_allowed_sans: [prometheus.example]\n"
+        + "  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: /x/ca.crt\n"
+        + "  client_allowed_sans: [prometheus.example]\n"
         + "  min_version: TLS13\n  cipher_suites: [TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384]\n  curve_preferences: [X25519]\n"
         + "  prefer_server_cipher_suites: false\nhttp_server_config:\n  http2: true\n  headers:\n    X-Frame-Options: deny\n"
         + "    Content-Security-Policy:\nbasic_auth_users:\n  alice: "

@@ -7,7 +7,6 @@ import os
 import random
 import resource
 import socket
-import ssl
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -18,6 +17,7 @@ from .certificates import client, server_files
 from .web_server import Served, read_answer, serving, until
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Iterator
     from pathlib import Path
 

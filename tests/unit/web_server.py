@@ -121,7 +121,7 @@ def serving(web_config: str | None = None, *, at_once: int = 40, **options: Any)
         served.server = Server(Pages(served.runs), settings, tell=log.append, patience=patience, **options)
         ended = asyncio.Event()
         loop = asyncio.get_running_loop()
-        served.stop = lambda: loop.call_soon_threadsafe(ended.set)  # type: ignore[assignment,return-value]
+        served.stop = lambda: loop.call_soon_threadsafe(ended.set)  # type: ignore[assignment]
         served.server.start(listeners)
         begun.set()
         await ended.wait()
