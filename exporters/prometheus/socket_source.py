@@ -42,7 +42,7 @@ class SocketSource:
                 body = receive(connection, length, deadline)
         except TimeoutError:
             raise Unanswered(f"{self._where}: no answer within {wanted.timeout:g} s") from None
-        except Closed:
+        except (Closed, ConnectionResetError, BrokenPipeError):
             raise Unanswered(f"{self._where}: it closed the connection: it is busy, or user {os.geteuid()} may not ask") from None
         except Malformed as error:
             raise Unanswered(f"{self._where}: {error}") from None

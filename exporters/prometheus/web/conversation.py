@@ -48,6 +48,7 @@ class Conversation:
         self._settings = settings
         self._patience = patience
         self._begun = settings.current()
+        wire.on_silence = lambda: crowd.silent(seat)
         self._rest = b""
 
     async def run(self) -> None:
@@ -72,7 +73,6 @@ class Conversation:
         return bool(names_of(self._wire.certificate()) & tls.client_allowed_sans)
 
     async def _next(self) -> Request | Refused | None:
-        self._crowd.silent(self._seat)
         if not self._rest:
             async with asyncio.timeout(self._patience.idle):
                 self._rest = await self._wire.receive(_CHUNK)

@@ -49,15 +49,14 @@ class Crowd:
         return self._send_away(next(iter(self._silent), None))
 
     def enter(self, seat: Seat, task: asyncio.Task[None]) -> None:
-        """A new connection takes its place, silent so far."""
+        """A new connection takes its place."""
         seat.task = task
         self._seats.add(seat)
-        self._silent[seat] = None
 
     def silent(self, seat: Seat) -> None:
-        """It is waited for what it will ask next."""
+        """It has sent nothing that would not have been read, and is waited for."""
         if not seat.leaving:
-            self._silent[seat] = None
+            self._silent.setdefault(seat)
             if self._closing:
                 self._send_away(seat)
 

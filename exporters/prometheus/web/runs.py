@@ -27,20 +27,24 @@ _COMPRESSION = 1
 """135 KiB became 158 KiB at a ninth of the time that level 9 takes."""
 
 
+PATIENCE = 2.0
+"""Seconds that a scrape waits for its turn at most; a quarter of its timeout where that is less."""
+
+
 class Busy(Exception):
-    """So many different scrapes go on that no other is begun."""
+    """So many different scrapes go on that this one had no turn."""
 
 
 class Runs:
-    """Asks a source. All methods are for the event loop's thread. `at_once` is how many different scrapes may go on or wait. `tell`
+    """Asks a source. All methods are for the event loop's thread. `at_once` is how many different scrapes may go on. `tell`
     gets a line for the log when the source stops giving samples, and when it gives them again."""
 
     def __init__(self, source: Source, *, at_once: int, tell: Callable[[str], None]) -> None:
         self._source = source
         self._tell = tell
-        self._at_once = at_once
+        self._places = asyncio.Semaphore(at_once)
         self._pool = ThreadPoolExecutor(min(THREADS, at_once), thread_name_prefix="scrape")
-        self._running: dict[tuple[Wanted, bool], asyncio.Future[bytes]] = {}
+        self._running: dict[tuple[Wanted, bool], asyncio.Task[bytes]] = {}
         self.pending = Pending()
         self.answered: float | None = None
         """When the source last answered (time.monotonic())."""
@@ -52,10 +56,7 @@ class Runs:
         key = (wanted, compressed)
         run = self._running.get(key)
         if run is None:
-            if len(self._running) >= self._at_once:
-                raise Busy
-            run = asyncio.get_running_loop().run_in_executor(self._pool, self._scrape, wanted, compressed)
-            self._running[key] = run
+            run = self._running[key] = asyncio.get_running_loop().create_task(self._run(wanted, compressed))
             run.add_done_callback(lambda done: self._ended(key, done))
         try:
             # The shield: that one who asked goes away does not end it for the others.
@@ -68,12 +69,23 @@ class Runs:
         """Begins nothing more. A scrape that goes on is left: its thread cannot be ended."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
+    async def _run(self, wanted: Wanted, compressed: bool) -> bytes:
+        try:
+            async with asyncio.timeout(min(PATIENCE, wanted.timeout / 4)):
+                await self._places.acquire()
+        except TimeoutError:
+            raise Busy from None
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._pool, self._scrape, wanted, compressed)
+        finally:
+            self._places.release()
+
     def _scrape(self, wanted: Wanted, compressed: bool) -> bytes:
         with self.pending.asked(wanted.timeout):
             text = self._source.scrape(wanted)
         return gzip.compress(text, _COMPRESSION, mtime=0) if compressed else text
 
-    def _ended(self, key: tuple[Wanted, bool], done: asyncio.Future[bytes]) -> None:
+    def _ended(self, key: tuple[Wanted, bool], done: asyncio.Task[bytes]) -> None:
         del self._running[key]
         if done.cancelled():
             return
@@ -83,6 +95,8 @@ class Runs:
             if self.failure:
                 self._tell("samples again")
             self.failure = ""
+        elif isinstance(error, Busy):
+            pass  # nobody was asked
         elif isinstance(error, Unanswered):
             self._failed(error.message)
         else:

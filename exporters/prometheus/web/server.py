@@ -92,7 +92,9 @@ class Server:
     def _take(self, listener: socket.socket) -> None:
         for _ in range(_AT_A_TIME):
             if not self.crowd.room():
-                self._pause()  # until somebody has been answered: the others wait in the kernel's queue
+                # All are being answered: who comes now waits in the kernel's queue until one of them is done.
+                self._pause()
+                asyncio.get_running_loop().call_later(_RECOVERY, self._resume)
                 return
             try:
                 connection, _ = listener.accept()

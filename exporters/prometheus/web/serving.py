@@ -102,8 +102,8 @@ async def _give_signs(notifier: Notifier, runs: Runs, every: float) -> None:
 
 def _have_descriptors(number: int) -> None:
     """Raises the soft limit of open files where it is below what all connections need and the hard limit has it."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = number if hard == resource.RLIM_INFINITY else min(number, hard)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        with contextlib.suppress(OSError, ValueError):
+    with contextlib.suppress(OSError, ValueError):  # a service may not even ask (SystemCallFilter=~@resources)
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wanted = number if hard == resource.RLIM_INFINITY else min(number, hard)
+        if soft != resource.RLIM_INFINITY and soft < wanted:
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

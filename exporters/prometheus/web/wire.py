@@ -25,6 +25,8 @@ class Wire:
     def __init__(self, connection: socket.socket) -> None:
         connection.setblocking(False)
         self._socket = connection
+        self.on_silence: Callable[[], None] = _nothing
+        """Called each time that the other side is waited for, which has sent nothing that was not read."""
 
     async def handshake(self, context: ssl.SSLContext) -> None:
         """Begins TLS as the server. Raises OSError, of which ssl.SSLError is one."""
@@ -68,10 +70,13 @@ class Wire:
             try:
                 return step()
             except ssl.SSLWantReadError:
+                self.on_silence()
                 await self._ready(writing=False)
             except ssl.SSLWantWriteError:
                 await self._ready(writing=True)
             except BlockingIOError:
+                if not writing:
+                    self.on_silence()
                 await self._ready(writing=writing)
 
     async def _ready(self, *, writing: bool) -> None:
@@ -84,6 +89,10 @@ class Wire:
             await ready
         finally:
             remove(descriptor)
+
+
+def _nothing() -> None:
+    pass
 
 
 def _set(ready: asyncio.Future[None]) -> None:
