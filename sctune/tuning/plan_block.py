@@ -112,7 +112,7 @@ def _requests(bound: Bound | None, wanted: str, device: BlockDevice, scheduler: 
     now, want = device.nr_requests, int(wanted)
     if now is None:
         return Decision.ABSENT, None, wanted, "it hands requests on and has none of its own"
-    if (scheduler or device.scheduler) == "none" and (scheduler is not None or want > now):
+    if (scheduler or device.scheduler) == "none" and (scheduler is not None or want != now):
         return Decision.HARDWARE, str(now), wanted, "without a scheduler it has the requests of its driver"
     beyond = (bound is Bound.RAISE and now > want) or (bound is Bound.LOWER and now < want)
     if scheduler is not None:
