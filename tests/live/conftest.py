@@ -22,6 +22,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+HERE = os.path.dirname(__file__)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One after another, also where tests run in several processes: they share the machine's loop devices and processes."""
+    for item in items:
+        if item.path.is_relative_to(HERE):
+            item.add_marker(pytest.mark.xdist_group("live"))
+
+
 GIB = 1 << 30
 MIB = 1 << 20
 

@@ -209,6 +209,16 @@ def test_limits_of_the_hardware() -> None:
     assert operations(made(kernel, profile(text))) == ()
 
 
+def test_without_a_scheduler_the_number_of_requests_is_the_drivers() -> None:
+    """Also where it would be lowered: it is told so in the plan that takes the scheduler away, and a second plan has to agree."""
+    text = "block:\n  a: {attribute: scheduler, value: none}\n  b: {attribute: nr_requests, value: 4}\n"
+    kernel = Kernel(disks={"sda": Disk(scheduler="mq-deadline", nr_requests=4, tags=5)})
+    apply(kernel, made(kernel, profile(text)))
+    found = made(kernel, profile(text))
+    assert {one.setting.name: one.decision for one in found.items} == {"a": Decision.ALREADY, "b": Decision.HARDWARE}
+    assert operations(found) == ()
+
+
 def test_a_number_of_requests_is_set_after_the_scheduler_that_brings_another() -> None:
     text = "block:\n  a: {attribute: nr_requests, value: 512}\n  b: {attribute: scheduler, value: mq-deadline}\n"
     kernel = Kernel(disks={"sda": Disk(scheduler="none", nr_requests=40), "sdb": Disk(scheduler="none", tags=600, nr_requests=512)})
