@@ -22,17 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-HERE = os.path.dirname(__file__)
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One after another, also where tests run in several processes: they share the machine's loop devices and processes."""
-    for item in items:
-        if item.path.is_relative_to(HERE):
-            item.add_marker(pytest.mark.xdist_group("live"))
-
-
 GIB = 1 << 30
 MIB = 1 << 20
 
@@ -211,10 +200,12 @@ def dead_mount(tmp_path: Path) -> Iterator[DeadMount]:
     os.close(descriptor)
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Only root may attach loop devices, mount and start a tgtd."""
-    if os.geteuid() == 0:
-        return
+    """One after another, also where tests run in several processes: they share this machine's devices. Only root may attach loop
+    devices, mount and start a tgtd."""
     for item in items:
         if item.get_closest_marker("live"):
-            item.add_marker(pytest.mark.skip(reason="needs root"))
+            item.add_marker(pytest.mark.xdist_group("live"))
+            if os.geteuid() != 0:
+                item.add_marker(pytest.mark.skip(reason="needs root"))
