@@ -121,7 +121,7 @@ def _known() -> Iterable[str]:
 def _refuse_unknown(names: Iterable[str], known: frozenset[str], where: str) -> None:
     for name in names:
         if name not in known:
-            raise UserError(f"{where} names the collector {name}, which there is none of", f"Known are {', '.join(sorted(known))}.")
+            raise UserError(f"{where} names a collector that there is not: {name}", f"Known are {', '.join(sorted(known))}.")
 
 
 def _selection(settings: ExporterSettings, what: str) -> Selection:
