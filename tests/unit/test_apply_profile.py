@@ -13,6 +13,7 @@ import pytest
 import sctune.host.choose
 from sctune.__main__ import main
 from sctune.commands.apply_profile import run_apply_profile
+from sctune.commands.history import run_history
 from sctune.commands.rollback import run_rollback
 from sctune.commands.verify_profile import run_verify_profile
 from sctune.errors import UserError
@@ -140,8 +141,24 @@ def test_a_failure_in_the_middle_undoes_all_and_is_told(root: str, capfd: pytest
     before = snapshot(root)
     assert run(root, calls=Refusing(root)) == 1
     out = capfd.readouterr().out
-    assert "vm.dirty_bytes could not be changed" in out
+    told = "/proc/sys/vm/dirty_bytes does not take 67108864: permission denied"
+    assert f"vm.dirty_bytes could not be changed: {told}" in " ".join(out.split())
     assert "Everything is as it was before." in out
+    assert snapshot(root) == before
+    assert run_history(None, format=Plain.TEXT, output=None, machine=here(root)) == 0
+    assert f"failed and undone: {told}" in " ".join(capfd.readouterr().out.split())
+
+
+def test_a_file_that_cannot_be_written_is_named(root: str, capfd: pytest.CaptureFixture[str]) -> None:
+    class Full(Kernel):
+        def rename(self, source: str, target: str) -> None:
+            if target.endswith(".conf"):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            super().rename(source, target)
+
+    before = snapshot(root)
+    assert run(root, calls=Full(root)) == 1
+    assert f"could not be changed: {FILE} cannot be written: no space left on device" in " ".join(capfd.readouterr().out.split())
     assert snapshot(root) == before
 
 
