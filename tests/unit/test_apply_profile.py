@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import io
-import json
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +19,7 @@ from sctune.errors import UserError
 from sctune.host.root import RootHost
 from sctune.report.format import Plain
 from sctune.tuning.machine import Machine
+from tests.unit import profile_schemas
 from tests.unit.tuning_hosts import RECORD, Faulty, Kernel, machine, parts, snapshot
 
 if TYPE_CHECKING:
@@ -189,7 +189,7 @@ def test_one_half_alone(root: str) -> None:
 
 def test_json_is_one_document(root: str, capfd: pytest.CaptureFixture[str]) -> None:
     assert run(root, format=Plain.JSON) == 0
-    document = json.loads(capfd.readouterr().out)
+    document = profile_schemas.applied(capfd.readouterr().out)
     assert document["applied"] == {
         "ending": "applied",
         "transaction": 1,
@@ -199,7 +199,39 @@ def test_json_is_one_document(root: str, capfd: pytest.CaptureFixture[str]) -> N
         "remaining": [],
     }
     assert run(root, format=Plain.JSON, dry_run=True) == 0
-    assert json.loads(capfd.readouterr().out)["applied"] is None
+    assert profile_schemas.applied(capfd.readouterr().out)["applied"] is None
+    assert run(root, format=Plain.JSON) == 0
+    assert profile_schemas.applied(capfd.readouterr().out)["applied"]["ending"] == "nothing to do"
+
+
+class Stuck(Kernel):
+    """A kernel that takes no bytes, and does not take back what it took before."""
+
+    def put_value(self, path: str, data: bytes) -> None:
+        if path.endswith("/dirty_bytes") or data == b"60\n":
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), path)
+        super().put_value(path, data)
+
+
+def test_json_of_what_went_wrong(root: str, capfd: pytest.CaptureFixture[str]) -> None:
+    with open(f"{root}/etc/sysctl.d/99-local.conf", "w") as file:
+        file.write("vm.swappiness = 60\n")
+    assert run(root, format=Plain.JSON) == 1
+    document = profile_schemas.applied(capfd.readouterr().out)
+    assert (document["applied"], len(document["conflicts"])) == (None, 1)
+    os.unlink(f"{root}/etc/sysctl.d/99-local.conf")
+    assert run(root, format=Plain.JSON, calls=Stuck(root)) == 1
+    done = profile_schemas.applied(capfd.readouterr().out)["applied"]
+    assert (done["ending"], done["failed"], done["changed"]) == ("partly undone", "vm.dirty_bytes", [])
+
+
+@pytest.mark.parametrize("profile", ["enterprise-storage", "storage-controller", "eucalyptus-sc", "iscsi-root", "iscsi-multipath"])
+def test_json_of_our_profiles(root: str, capfd: pytest.CaptureFixture[str], profile: str) -> None:
+    run(root, profile=profile, format=Plain.JSON, dry_run=True)
+    document = profile_schemas.applied(capfd.readouterr().out)
+    assert (document["iscsi"] is not None) == profile.startswith("iscsi")
+    assert verify(root, profile=profile, format=Plain.JSON) == 1
+    assert profile_schemas.verified(capfd.readouterr().out)["differences"]
 
 
 @pytest.mark.parametrize(
@@ -271,7 +303,7 @@ def test_verify(root: str, capfd: pytest.CaptureFixture[str]) -> None:
     assert verify(root) == 1
     assert "vm.swappiness: it is 6, to be 5" in capfd.readouterr().out
     assert verify(root, format=Plain.JSON) == 1
-    document = json.loads(capfd.readouterr().out)
+    document = profile_schemas.verified(capfd.readouterr().out)
     assert (document["conforms"], document["set"]) == (False, ["vm.swappiness=5"])
     assert document["differences"] == ["vm.swappiness: it is 6, to be 5"]
 
@@ -290,6 +322,8 @@ def test_what_cannot_be_read_does_not_conform(
     capfd.readouterr()
     assert verify(root) == 3
     assert "could not be looked at: whether tuned runs" in capfd.readouterr().out
+    assert verify(root, format=Plain.JSON) == 3
+    assert profile_schemas.verified(capfd.readouterr().out)["conforms"] is None
 
 
 def test_a_file_that_cannot_be_kept_is_refused_and_not_half_done(root: str, capfd: pytest.CaptureFixture[str]) -> None:
