@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import io
+import json
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -19,13 +20,15 @@ from sctune.errors import UserError
 from sctune.host.root import RootHost
 from sctune.report.format import Plain
 from sctune.tuning.machine import Machine
+from sctune.unavailable import Reason, Unavailable
 from tests.unit import profile_schemas
 from tests.unit.tuning_hosts import RECORD, Faulty, Kernel, machine, parts, snapshot
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
-    from sctune.host.base import Process
+    from sctune.host.base import Completed, Process
 
 OURS = "summary: here\nsysctl:\n" + "".join(
     f"  {key}: {{value: {value}, why: it is better, source: this test}}\n"
@@ -280,6 +283,32 @@ def test_iscsid_conf_keeps_its_owner_and_its_secrets(root: str, capfd: pytest.Ca
     assert run(root, profile="iscsi-root", format=Plain.JSON) == 0
     everything = shown + told.out + told.err + "".join(capfd.readouterr())
     assert not any(secret in everything for secret in ("Hunter2x", "s3cret"))
+
+
+def test_a_tool_that_is_missing_is_told_before_anything_changes(root: str, capfd: pytest.CaptureFixture[str]) -> None:
+    class Bare(Kernel):
+        def finds(self, tool: str) -> bool:
+            return tool != "iscsiadm"
+
+        def run(self, argv: Sequence[str], seconds: float) -> Completed | Unavailable:
+            return Unavailable(reason=Reason.ABSENT, what=argv[0], detail="not installed")
+
+    with open(root + RECORD, "a") as file:
+        file.write("node.conn[0].timeo.noop_out_interval = 5\nnode.conn[0].timeo.noop_out_timeout = 5\n")
+    before = snapshot(root)
+    lacks = (
+        "iscsiadm is not installed, and 3 changes would be made with it: "
+        "install open-iscsi, or leave files and node records as they are with --live-only"
+    )
+    assert run(root, profile="iscsi-root", dry_run=True, format=Plain.JSON, calls=Bare(root)) == 4
+    assert json.loads(capfd.readouterr().out)["conflicts"] == [lacks]
+    assert run(root, profile="iscsi-root", calls=Bare(root)) == 1
+    out, err = capfd.readouterr()
+    assert "iscsiadm is not installed, and 3 changes would be made with it" in " ".join(out.split())
+    assert "the plan has conflicts" in err
+    assert not os.path.exists(f"{root}/var/lib/sctune")
+    assert snapshot(root) == before
+    assert run(root, calls=Bare(root)) == 0  # a plan that needs no tool
 
 
 def verify(root: str, profile: str = "ours", **options: Any) -> int:
