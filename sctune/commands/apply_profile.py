@@ -54,12 +54,25 @@ def run_apply_profile(
     seen = look()
     if seen.plan.refusal:
         return refused(Refused(f"nothing was changed: {seen.plan.refusal}", f"Without --via {via} sctune does it itself."))
+    if from_path is None and root is None:
+        seen = _with_tools(seen, machine)
     if dry_run:
         _show(seen, None, (), format=format, destination=destination)
         if operations(seen.plan):
             return ExitCode.PENDING
         return ExitCode.FAILED if seen.plan.unread else ExitCode.OK
     return _apply(seen, look, format=format, destination=destination, yes=yes, machine=machine)
+
+
+def _with_tools(seen: Seen, machine: Machine | None) -> Seen:
+    """The plan, with a conflict for each tool that it needs and this machine does not have."""
+    from sctune.records import replace
+    from sctune.tuning.machine import machine as this_machine
+    from sctune.tuning.plan import operations
+    from sctune.tuning.tools import missing
+
+    lacks = missing(operations(seen.plan), (machine or this_machine()).writer.finds)
+    return replace(seen, plan=replace(seen.plan, conflicts=(*seen.plan.conflicts, *lacks))) if lacks else seen
 
 
 def _apply(

@@ -110,6 +110,14 @@ class Calls:
         finally:
             os.close(descriptor)
 
+    def finds(self, tool: str) -> bool:
+        """Whether `run` would find it."""
+        import shutil
+
+        from sctune.host.command import TOOL_PATH
+
+        return shutil.which(tool, path=self._tool_path or TOOL_PATH) is not None
+
     def run(self, argv: Sequence[str], seconds: float) -> Completed | Unavailable:
         """A tool: fixed environment, no input, its process group killed at the deadline."""
         from sctune.host.command import TOOL_PATH, run_command

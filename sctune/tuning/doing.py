@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from sctune.tuning.steps import FileStep, ToolStep, ValueStep, file_state, line_now, reading, same
@@ -11,7 +12,7 @@ from sctune.tuning.writer import Refused
 from sctune.unavailable import Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from sctune.tuning.steps import Step
     from sctune.tuning.writer import Writer
@@ -30,14 +31,25 @@ def do(step: Step, writer: Writer, temporary: str) -> str:
     if isinstance(step, ValueStep):
         if step.later:
             return reading(writer.read_value(step.path))
-        writer.write_value(step.path, step.value)
+        with _told(f"{step.path} does not take {step.value}"):
+            writer.write_value(step.path, step.value)
     elif isinstance(step, FileStep):
-        for folder in step.folders:
-            writer.make_folder(folder)
-        writer.write_file(step.path, file_state(step.after), temporary=temporary)
+        with _told(f"{step.path} cannot be {'removed' if step.after is None else 'written'}"):
+            for folder in step.folders:
+                writer.make_folder(folder)
+            writer.write_file(step.path, file_state(step.after), temporary=temporary)
     else:
         run(step.argv, step.seconds, writer)
     return read_back(step, writer)
+
+
+@contextmanager
+def _told(what: str) -> Iterator[None]:
+    """Says of what the machine refuses what it was: an error number alone (EINVAL) tells nobody which value to change."""
+    try:
+        yield
+    except OSError as error:
+        raise StepFailed(f"{what}: {(os.strerror(error.errno) if error.errno else str(error)).lower()}") from error
 
 
 def read_back(step: Step, writer: Writer) -> str:

@@ -82,6 +82,10 @@ class Writer(Protocol):
         """Where a path leads, links followed: tells a device from another that has its name now."""
         ...
 
+    def finds(self, tool: str) -> bool:
+        """Whether `run` would find a tool."""
+        ...
+
     def run(self, argv: Sequence[str], seconds: float) -> Completed | Unavailable:
         """Runs a tool to its end, or to the deadline."""
         ...
@@ -203,6 +207,10 @@ class LiveWriter:
     def place(self, path: str) -> str:
         """Resolves every link."""
         return self._resolve(path).removeprefix(self._root)
+
+    def finds(self, tool: str) -> bool:
+        """Looks on the tool path."""
+        return self._calls.finds(tool)
 
     def run(self, argv: Sequence[str], seconds: float) -> Completed | Unavailable:
         """Runs a tool."""

@@ -13,18 +13,22 @@ import pytest
 import sctune.host.choose
 from sctune.__main__ import main
 from sctune.commands.apply_profile import run_apply_profile
+from sctune.commands.history import run_history
 from sctune.commands.rollback import run_rollback
 from sctune.commands.verify_profile import run_verify_profile
 from sctune.errors import UserError
 from sctune.host.root import RootHost
 from sctune.report.format import Plain
 from sctune.tuning.machine import Machine
+from sctune.unavailable import Reason, Unavailable
+from tests.unit import profile_schemas
 from tests.unit.tuning_hosts import RECORD, Faulty, Kernel, machine, parts, snapshot
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
-    from sctune.host.base import Process
+    from sctune.host.base import Completed, Process
 
 OURS = "summary: here\nsysctl:\n" + "".join(
     f"  {key}: {{value: {value}, why: it is better, source: this test}}\n"
@@ -140,8 +144,24 @@ def test_a_failure_in_the_middle_undoes_all_and_is_told(root: str, capfd: pytest
     before = snapshot(root)
     assert run(root, calls=Refusing(root)) == 1
     out = capfd.readouterr().out
-    assert "vm.dirty_bytes could not be changed" in out
+    told = "/proc/sys/vm/dirty_bytes does not take 67108864: permission denied"
+    assert f"vm.dirty_bytes could not be changed: {told}" in " ".join(out.split())
     assert "Everything is as it was before." in out
+    assert snapshot(root) == before
+    assert run_history(None, format=Plain.TEXT, output=None, machine=here(root)) == 0
+    assert f"failed and undone: {told}" in " ".join(capfd.readouterr().out.split())
+
+
+def test_a_file_that_cannot_be_written_is_named(root: str, capfd: pytest.CaptureFixture[str]) -> None:
+    class Full(Kernel):
+        def rename(self, source: str, target: str) -> None:
+            if target.endswith(".conf"):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            super().rename(source, target)
+
+    before = snapshot(root)
+    assert run(root, calls=Full(root)) == 1
+    assert f"could not be changed: {FILE} cannot be written: no space left on device" in " ".join(capfd.readouterr().out.split())
     assert snapshot(root) == before
 
 
@@ -172,7 +192,7 @@ def test_one_half_alone(root: str) -> None:
 
 def test_json_is_one_document(root: str, capfd: pytest.CaptureFixture[str]) -> None:
     assert run(root, format=Plain.JSON) == 0
-    document = json.loads(capfd.readouterr().out)
+    document = profile_schemas.applied(capfd.readouterr().out)
     assert document["applied"] == {
         "ending": "applied",
         "transaction": 1,
@@ -182,7 +202,39 @@ def test_json_is_one_document(root: str, capfd: pytest.CaptureFixture[str]) -> N
         "remaining": [],
     }
     assert run(root, format=Plain.JSON, dry_run=True) == 0
-    assert json.loads(capfd.readouterr().out)["applied"] is None
+    assert profile_schemas.applied(capfd.readouterr().out)["applied"] is None
+    assert run(root, format=Plain.JSON) == 0
+    assert profile_schemas.applied(capfd.readouterr().out)["applied"]["ending"] == "nothing to do"
+
+
+class Stuck(Kernel):
+    """A kernel that takes no bytes, and does not take back what it took before."""
+
+    def put_value(self, path: str, data: bytes) -> None:
+        if path.endswith("/dirty_bytes") or data == b"60\n":
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), path)
+        super().put_value(path, data)
+
+
+def test_json_of_what_went_wrong(root: str, capfd: pytest.CaptureFixture[str]) -> None:
+    with open(f"{root}/etc/sysctl.d/99-local.conf", "w") as file:
+        file.write("vm.swappiness = 60\n")
+    assert run(root, format=Plain.JSON) == 1
+    document = profile_schemas.applied(capfd.readouterr().out)
+    assert (document["applied"], len(document["conflicts"])) == (None, 1)
+    os.unlink(f"{root}/etc/sysctl.d/99-local.conf")
+    assert run(root, format=Plain.JSON, calls=Stuck(root)) == 1
+    done = profile_schemas.applied(capfd.readouterr().out)["applied"]
+    assert (done["ending"], done["failed"], done["changed"]) == ("partly undone", "vm.dirty_bytes", [])
+
+
+@pytest.mark.parametrize("profile", ["enterprise-storage", "storage-controller", "eucalyptus-sc", "iscsi-root", "iscsi-multipath"])
+def test_json_of_our_profiles(root: str, capfd: pytest.CaptureFixture[str], profile: str) -> None:
+    run(root, profile=profile, format=Plain.JSON, dry_run=True)
+    document = profile_schemas.applied(capfd.readouterr().out)
+    assert (document["iscsi"] is not None) == profile.startswith("iscsi")
+    assert verify(root, profile=profile, format=Plain.JSON) == 1
+    assert profile_schemas.verified(capfd.readouterr().out)["differences"]
 
 
 @pytest.mark.parametrize(
@@ -233,6 +285,32 @@ def test_iscsid_conf_keeps_its_owner_and_its_secrets(root: str, capfd: pytest.Ca
     assert not any(secret in everything for secret in ("Hunter2x", "s3cret"))
 
 
+def test_a_tool_that_is_missing_is_told_before_anything_changes(root: str, capfd: pytest.CaptureFixture[str]) -> None:
+    class Bare(Kernel):
+        def finds(self, tool: str) -> bool:
+            return tool != "iscsiadm"
+
+        def run(self, argv: Sequence[str], seconds: float) -> Completed | Unavailable:
+            return Unavailable(reason=Reason.ABSENT, what=argv[0], detail="not installed")
+
+    with open(root + RECORD, "a") as file:
+        file.write("node.conn[0].timeo.noop_out_interval = 5\nnode.conn[0].timeo.noop_out_timeout = 5\n")
+    before = snapshot(root)
+    lacks = (
+        "iscsiadm is not installed, and 3 changes would be made with it: "
+        "install open-iscsi, or leave files and node records as they are with --live-only"
+    )
+    assert run(root, profile="iscsi-root", dry_run=True, format=Plain.JSON, calls=Bare(root)) == 4
+    assert json.loads(capfd.readouterr().out)["conflicts"] == [lacks]
+    assert run(root, profile="iscsi-root", calls=Bare(root)) == 1
+    out, err = capfd.readouterr()
+    assert "iscsiadm is not installed, and 3 changes would be made with it" in " ".join(out.split())
+    assert "the plan has conflicts" in err
+    assert not os.path.exists(f"{root}/var/lib/sctune")
+    assert snapshot(root) == before
+    assert run(root, calls=Bare(root)) == 0  # a plan that needs no tool
+
+
 def verify(root: str, profile: str = "ours", **options: Any) -> int:
     given: dict[str, Any] = {"given": (), "from_path": None, "root": None, "format": Plain.TEXT, "output": None}
     return run_verify_profile(profile, config_path="/dev/null", machine=here(root), **(given | options))
@@ -254,7 +332,7 @@ def test_verify(root: str, capfd: pytest.CaptureFixture[str]) -> None:
     assert verify(root) == 1
     assert "vm.swappiness: it is 6, to be 5" in capfd.readouterr().out
     assert verify(root, format=Plain.JSON) == 1
-    document = json.loads(capfd.readouterr().out)
+    document = profile_schemas.verified(capfd.readouterr().out)
     assert (document["conforms"], document["set"]) == (False, ["vm.swappiness=5"])
     assert document["differences"] == ["vm.swappiness: it is 6, to be 5"]
 
@@ -273,6 +351,8 @@ def test_what_cannot_be_read_does_not_conform(
     capfd.readouterr()
     assert verify(root) == 3
     assert "could not be looked at: whether tuned runs" in capfd.readouterr().out
+    assert verify(root, format=Plain.JSON) == 3
+    assert profile_schemas.verified(capfd.readouterr().out)["conforms"] is None
 
 
 def test_a_file_that_cannot_be_kept_is_refused_and_not_half_done(root: str, capfd: pytest.CaptureFixture[str]) -> None:

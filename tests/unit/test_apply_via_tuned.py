@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import io
-import json
 import os
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -22,6 +21,7 @@ from sctune.host.root import RootHost
 from sctune.report.format import Plain
 from sctune.tuning.machine import Machine
 from sctune.tuning.via import Via
+from tests.unit import profile_schemas
 from tests.unit.tuned_daemon import FaultyTuned, Tuned, install
 from tests.unit.tuning_hosts import Killed, machine, parts, snapshot
 
@@ -283,7 +283,7 @@ def test_verify_and_history_know_how_it_was_applied(root: str, capfd: pytest.Cap
     assert "vm.swappiness: it is 30, to be 10" in out
     assert "sctune apply-profile ours --via tuned --dry-run" in out
     assert verify(format=Plain.JSON) == 1
-    assert json.loads(capfd.readouterr().out)["via"] == "tuned"
+    assert profile_schemas.verified(capfd.readouterr().out)["via"] == "tuned"
     assert run_history(1, format=Plain.TEXT, output=None, machine=here(root, daemon)) == 0
     assert "Options: --via tuned" in capfd.readouterr().out
 
@@ -309,7 +309,7 @@ def test_the_plan_shows_what_tuned_takes_up(root: str, capfd: pytest.CaptureFixt
     assert f"Kept by {CONF}." in out
     assert "tuned: its active profile\n- balanced\n+ sctune-ours\n" in out
     assert run(root, daemon, dry_run=True, format=Plain.JSON) == 4
-    document = json.loads(capfd.readouterr().out)
+    document = profile_schemas.applied(capfd.readouterr().out)
     assert (document["via"], document["tuned"]) == ("tuned", {"before": "balanced", "after": "sctune-ours"})
 
 

@@ -29,6 +29,9 @@ class Tuned(Kernel):
         self.deaf = deaf
         self.originals: list[tuple[str, str]] = []
 
+    def finds(self, tool: str) -> bool:
+        return tool == "tuned-adm" or super().finds(tool)
+
     def run(self, argv: Sequence[str], seconds: float) -> Completed | Unavailable:
         if argv[0] != "tuned-adm":
             return super().run(argv, seconds)

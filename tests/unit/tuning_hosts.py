@@ -99,6 +99,9 @@ class Kernel(Calls):
             file.write(value + "\n")
         os.rename(beside, path)
 
+    def finds(self, tool: str) -> bool:
+        return tool in ("udevadm", "iscsiadm", "false")
+
     def run(self, argv: Sequence[str], seconds: float) -> Completed | Unavailable:
         if argv[0] == "udevadm":  # knows the rules it has read last
             try:
