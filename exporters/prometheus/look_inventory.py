@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from sctune.host.base import Host
     from sctune.host.resident import Residents
     from sctune.model.lvm import LvmReport
+    from sctune.model.store import Mount
 
 NOT_ASKED = frozenset(
     {
@@ -56,6 +57,13 @@ class LookInventory(Inventory):
         super().__init__(host, config)
         self._lvm = lvm
         self.lvm_age: LvmAge | None = None
+
+    @Part
+    def mounts(self) -> tuple[Mount, ...] | Unavailable:
+        """The host's mount table, and not the one that a service manager made for us."""
+        from sctune.probes.mounts import probe_host
+
+        return probe_host(self.host)
 
     @Part
     def lvm(self) -> LvmReport | Unavailable:

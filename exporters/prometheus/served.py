@@ -1,4 +1,4 @@
-"""What this host serves by tgtd, as the collectors of targets and of LUNs look at it."""
+"""What this host serves by tgtd, as the collectors of targets, of LUNs and of volumes look at it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from sctune.unavailable import Reason, Unavailable, known
 if TYPE_CHECKING:
     from sctune.exporters.prometheus.collector import Look
     from sctune.exporters.prometheus.samples import Samples
+    from sctune.inventory import Inventory
     from sctune.model.chain import Chains
     from sctune.model.target import Lun, Target, TgtState
 
@@ -38,6 +39,15 @@ def answered(state: TgtState) -> None:
     """Raises CannotCollect where a daemon has not answered: to be called when all that others said is told."""
     if state.unanswered:
         raise CannotCollect(str(state.unanswered[0]))
+
+
+def silent(inventory: Inventory) -> tuple[Unavailable, ...]:
+    """Why what tgtd exports is not known, or not all of it; () where all daemons answered, or none has run. The collectors of
+    targets and LUNs fail by it; what else a volume is made of is told without."""
+    state = inventory.tgt
+    if isinstance(state, Unavailable):
+        return () if state.reason is Reason.ABSENT else (state,)
+    return state.unanswered
 
 
 def wanted_targets(look: Look, state: TgtState, collector: str, samples: Samples) -> tuple[Target, ...]:

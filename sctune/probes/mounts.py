@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from sctune.host.base import Host
 
 _PATH = "/proc/self/mountinfo"
+_FIRST = "/proc/1/mountinfo"
 
 
 def probe(host: Host) -> tuple[Mount, ...] | Unavailable:
@@ -21,6 +22,22 @@ def probe(host: Host) -> tuple[Mount, ...] | Unavailable:
     if isinstance(text, Unavailable):
         return text
     return parse(text)
+
+
+def probe_host(host: Host) -> tuple[Mount, ...] | Unavailable:
+    """Every mount of the first process' namespace, where it has our root file system; of our own where it has another one (it is
+    beside us in a container) or cannot be read.
+
+    For a service that the service manager keeps from writing (ProtectSystem=): in its own table the host is mounted read-only."""
+    ours = probe(host)
+    text = host.read(_FIRST)
+    if isinstance(ours, Unavailable) or isinstance(text, Unavailable):
+        return ours
+    theirs = parse(text)
+    if isinstance(theirs, Unavailable):
+        return ours
+    own, first = find_mount(ours, "/"), find_mount(theirs, "/")
+    return theirs if own is not None and first is not None and own.device == first.device else ours
 
 
 def parse(text: str) -> tuple[Mount, ...] | Unavailable:

@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from sctune.config.model import Config
 from sctune.exporters.prometheus.collector import Memory
+from sctune.exporters.prometheus.collectors.loop import COLLECTOR as LOOP
 from sctune.exporters.prometheus.collectors.luns import COLLECTOR as LUNS
+from sctune.exporters.prometheus.collectors.snapshots import COLLECTOR as SNAPSHOTS
 from sctune.exporters.prometheus.collectors.targets import COLLECTOR as TARGETS
+from sctune.exporters.prometheus.collectors.volumes import COLLECTOR as VOLUMES
+from sctune.exporters.prometheus.collectors.volumes import STATES
 from sctune.exporters.prometheus.options import Options, Selection
 from sctune.host.base import FileKind, FileStat, TgtMode
+from sctune.inventory import Inventory
 from sctune.model.io import LunIo
 from sctune.model.target import Connection, Nexus, Portal, TgtDaemon, TgtState
 from sctune.unavailable import Reason, Unavailable
 from tests.fakes import FakeHost
+from tests.synthetic import storage_controller
 from tests.unit.collecting import Run, collect, recorded
+from tests.unit.storage_hosts import block, loop, loops, processes
 from tests.unit.tgt_hosts import DENIED, HUNG, IQN, NO_TGT, SOCKET, lun, target
 
 if TYPE_CHECKING:
@@ -110,6 +119,53 @@ def test_hung_daemon_beside_one_that_answers() -> None:
     run = luns(row(read=5), state=state)
     assert run.of("sctune_lun_online") == {AT: 1}
     assert run.of("sctune_lun_read_bytes_total") == {}
+
+
+@pytest.mark.parametrize("state", [DENIED, HUNG, TgtState(daemons=(), unanswered=(HUNG,), stale=())])
+def test_a_silent_tgtd_hides_exports_and_nothing_else(state: object) -> None:
+    """Of a look at the very host whose tgtd answers: all other samples are the same, and none is made up."""
+    host = storage_controller(3)
+    host.files["/proc/diskstats"] = "".join(f"   7 {n} loop{n} {' 1' * 17}\n" for n in range(3))
+    whole = {collector.name: collect(collector, host) for collector in (VOLUMES, SNAPSHOTS, LOOP)}
+    blind = {collector.name: collect(collector, host, tgt=state) for collector in (VOLUMES, SNAPSHOTS, LOOP)}
+    assert [run.why for run in (*whole.values(), *blind.values())] == [""] * 6
+    for same in ("snapshots", "loop"):
+        assert blind[same].series == whole[same].series
+    gone = {key[0] for name in whole for key in whole[name].series.keys() - blind[name].series.keys()}
+    assert gone == {"sctune_volume_layer_ready", "sctune_volume_sessions", "sctune_volume_info"}
+    assert blind["volumes"].of("sctune_volume_sessions") == {}
+    layers = blind["volumes"].of("sctune_volume_layer_ready")
+    assert layers == {at: one for at, one in whole["volumes"].of("sctune_volume_layer_ready").items() if at[1] != "target"}
+    assert {at[-2:] for at in blind["volumes"].of("sctune_volume_info")} == {("", "")}
+    assert blind["volumes"].of("sctune_volumes") == {(state,): 3.0 * (state == "unknown") for state in STATES}
+    for same in ("sctune_volume_size_bytes", "sctune_volumes_size_bytes", "sctune_volume_created_timestamp_seconds"):
+        assert blind["volumes"].of(same) == whole["volumes"].of(same) != {}
+
+
+def test_a_loop_device_that_a_silent_tgtd_may_export_is_not_called_orphaned() -> None:
+    host = FakeHost(files={"/proc/diskstats": ""})
+    stray = loops(loop(7, backing_file="/srv/somebodys"))
+    for state, orphaned in ((HUNG, {}), (tgt(), {("loop7",): 1.0})):
+        run = collect(LOOP, host, tgt=state, loops=stray, block=(block("loop7"),), mounts=(), processes=processes())
+        assert run.why == ""
+        assert run.of("sctune_loop_orphaned") == orphaned
+
+
+def test_one_silent_daemon_hides_only_what_the_other_one_does_not_export() -> None:
+    host = storage_controller(2)
+    answering = Inventory(host, Config()).tgt
+    assert isinstance(answering, TgtState)
+    (daemon,) = answering.daemons
+    half = TgtState(daemons=(replace(daemon, targets=daemon.targets[:1]),), unanswered=(HUNG,), stale=())
+    run = collect(VOLUMES, storage_controller(2), tgt=half)
+    assert run.why == ""
+    assert len(run.of("sctune_volume_sessions")) == 1
+    assert len([at for at in run.of("sctune_volume_layer_ready") if at[1] == "target"]) == 1
+
+
+def test_what_else_cannot_be_read_still_fails_the_volumes() -> None:
+    run = collect(VOLUMES, storage_controller(1), tgt=HUNG, loops=Unavailable(reason=Reason.DENIED, what="/sys/block"))
+    assert run.why == "/sys/block: denied"
 
 
 @pytest.mark.parametrize("answer", ["garbage", "Target x: y\n", "", "\x00\xff", "Target 1: " + "a" * 100_000])

@@ -2,10 +2,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sctune.probes.mounts import find_mount, parse, probe, unescape
+from sctune.probes.mounts import find_mount, parse, probe, probe_host, unescape
 from sctune.unavailable import Reason, Unavailable
 from tests.fakes import FakeHost
 from tests.unit.storage_hosts import DATA, mount
@@ -53,6 +54,25 @@ def test_half_a_table_is_no_table() -> None:
     found = parse("36 35 98:0 / /data rw - ext4 /dev/sda1 rw\n36 35 98:")
     assert isinstance(found, Unavailable)
     assert found.reason is Reason.MALFORMED
+
+
+OURS = "40 39 8:1 / / ro - ext4 /dev/sda1 rw\n41 40 8:2 / /srv ro - ext4 /dev/sda2 rw\n"
+
+
+def test_a_service_reads_the_hosts_table_and_not_what_it_is_kept_from() -> None:
+    host = FakeHost(files={"/proc/self/mountinfo": OURS, "/proc/1/mountinfo": OURS.replace(" ro ", " rw ")})
+    found = probe_host(host)
+    assert not isinstance(found, Unavailable)
+    assert [one.options for one in found] == [("rw",), ("rw",)]
+    assert found != probe(host)
+
+
+@pytest.mark.parametrize("first", [OURS.replace("8:1 ", "8:9 "), "what is no table\n", None])
+def test_where_the_first_process_tells_nothing_of_our_files(first: str | None) -> None:
+    files = {"/proc/self/mountinfo": OURS} | ({"/proc/1/mountinfo": first} if first is not None else {})
+    host = FakeHost(files=files)
+    assert probe_host(host) == probe(host)
+    assert not isinstance(probe(host), Unavailable)
 
 
 def test_no_table_at_all() -> None:

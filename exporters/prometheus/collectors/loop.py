@@ -61,7 +61,7 @@ DELETED = Metric(
 ORPHANED = Metric(
     name="sctune_loop_orphaned",
     about="Whether it is attached for nobody (1): it is no volume's, nothing is mounted from it and no device stands on it. A "
-    "process that has it open is not seen.",
+    "process that has it open is not seen. Absent where somebody may use it who cannot be seen, as while tgtd does not answer.",
     source=f"{_SYSFS}, its holders, mounts, and the volumes' chains",
     labels=_DEVICE,
     detail=True,
@@ -149,8 +149,8 @@ def _describe(devices: Sequence[LoopDevice], inventory: Inventory, chains: Chain
         if not isinstance(device.backing, Unavailable) and not device.deleted:
             samples.add(BACKING_SIZE, float(expected_size(device.backing.size, device.offset, device.sizelimit)), name)
         samples.add(DELETED, float(device.deleted), name)
-        if seen:
-            used = bool(volume) or bool(users(device, block=blocks.get(name, ()), mounts=mounts, chains=chains))
+        used = bool(volume) or bool(users(device, block=blocks.get(name, ()), mounts=mounts, chains=chains))
+        if used or seen:
             samples.add(ORPHANED, float(not used), name)
         samples.add(DIRECT_IO, float(device.direct_io), name)
 

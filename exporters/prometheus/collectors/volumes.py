@@ -9,6 +9,7 @@ from sctune.exporters.prometheus.collector import CannotCollect, Collector
 from sctune.exporters.prometheus.judged import listed
 from sctune.exporters.prometheus.look_inventory import lvm_age
 from sctune.exporters.prometheus.metric import Metric
+from sctune.exporters.prometheus.served import silent
 from sctune.model.volume import VolumeState
 from sctune.unavailable import Reason, Unavailable, known
 from sctune.volumes import is_volume
@@ -30,7 +31,8 @@ LAYERS = ("file", "loop", "lvm", "target")
 VOLUMES = Metric(
     name="sctune_volumes",
     about="Volumes by state; the worst that is true of a volume counts. Units, the kernel's log and the cloud's logs are not read "
-    "for it: what they alone tell is the doctor's.",
+    "for it: what they alone tell is the doctor's. While tgtd does not answer, who is served is unknown, and an exported LV that "
+    "no cloud made is not counted.",
     source=_CHAIN,
     labels=("state",),
 )
@@ -43,7 +45,7 @@ ALL_ALLOCATED = Metric(
 INFO = Metric(
     name="sctune_volume_info",
     about="Always 1; what a volume is made of, the first of each where there are several, empty where there is none. Numbers and "
-    "paths do not last.",
+    "paths do not last. Target and LUN are empty also while tgtd does not answer.",
     source=_CHAIN,
     labels=("volume", "backend", "backing_file", "loop", "dm", "vg", "lv", "target", "lun"),
     detail=True,
@@ -79,14 +81,15 @@ CREATED = Metric(
 READY = Metric(
     name="sctune_volume_layer_ready",
     about="Whether a layer that the volume has now is there and works (1): its file, its loop devices, its LV, its exports. What "
-    "is taken down while a volume is at rest is no layer of it then.",
+    "is taken down while a volume is at rest is no layer of it then; while tgtd does not answer, its exports are absent.",
     source=_CHAIN,
     labels=("volume", "layer"),
     detail=True,
 )
 SESSIONS = Metric(
     name="sctune_volume_sessions",
-    about="Sessions of initiators with the targets that export it, and disks of this host that are it.",
+    about="Sessions of initiators with the targets that export it, and disks of this host that are it. Absent while tgtd does not "
+    "answer.",
     source="tgtd's targets; sessions of this host's initiator",
     labels=_VOLUME,
     detail=True,
@@ -103,7 +106,8 @@ METRICS = (VOLUMES, ALL_SIZE, ALL_ALLOCATED, INFO, STATE, SIZE, ALLOCATED, CREAT
 
 
 def collect(look: Look, samples: Samples) -> None:
-    """Fills in the volumes of one look."""
+    """Fills in the volumes of one look. A tgtd that does not answer hides what it exports, and nothing else of them: that it is
+    silent is for the collector of targets to say."""
     inventory = look.inventory
     found = listed(inventory)
     chains = known(inventory.chains)
@@ -112,6 +116,7 @@ def collect(look: Look, samples: Samples) -> None:
     age = lvm_age(inventory)
     if age is not None and age.stale:
         samples.read(age.read_at)
+    hidden = silent(inventory)
     samples.counts(VOLUMES, STATES, (row.state for row in found.rows))
     here = [row for row in found.rows if not (row.disks and not row.file and not row.lv)]
     samples.add(ALL_SIZE, float(sum(row.size or 0 for row in here)))
@@ -120,9 +125,10 @@ def collect(look: Look, samples: Samples) -> None:
         options = look.options
         by_subject = {chain.subject: chain for chain in chains.chains if is_volume(chain)} if chains is not None else {}
         for row in chosen(found.rows, lambda one: one.id, options.volumes, options.limit_of("volumes"), samples):
-            _tell(row, by_subject.get(row.subject), samples)
-    if found.unread:
-        raise CannotCollect("; ".join(str(one) for one in found.unread[:3]))
+            _tell(row, by_subject.get(row.subject), samples, served=bool(row.exports) or not hidden)
+    unread = [one for one in found.unread if one not in hidden]
+    if unread:
+        raise CannotCollect("; ".join(str(one) for one in unread[:3]))
 
 
 def sources(inventory: Inventory) -> Iterator[str]:
@@ -136,7 +142,8 @@ def sources(inventory: Inventory) -> Iterator[str]:
         yield "tgt_socket"
 
 
-def _tell(row: VolumeRow, chain: Chain | None, samples: Samples) -> None:
+def _tell(row: VolumeRow, chain: Chain | None, samples: Samples, *, served: bool) -> None:
+    """`served`: whether it is known who is served by it."""
     name = row.id
     dm = chain.dm.kernel_name if chain is not None and chain.dm is not None else ""
     loop = row.loops[0] if row.loops else ""
@@ -152,7 +159,8 @@ def _tell(row: VolumeRow, chain: Chain | None, samples: Samples) -> None:
     if chain is not None:
         for layer, ready in layers(chain):
             samples.add(READY, float(ready), name, layer)
-    samples.add(SESSIONS, float(len(row.attachments) + len(row.disks)), name)
+    if served:
+        samples.add(SESSIONS, float(len(row.attachments) + len(row.disks)), name)
     samples.add(COPIES, float(row.copies), name)
 
 

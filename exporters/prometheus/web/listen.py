@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 PORT = 10197
-"""Ours by default. Not in the list of Prometheus' default port allocations, whose own range (9100 to 9999) is used up; below the
-ports that Linux gives to outgoing connections, and not one of Kubernetes' (10248 to 10259)."""
+"""Ours by default. Not checked against the list of Prometheus' default port allocations, whose own range (9100 to 9999) was used up
+by 2023; below the ports that Linux gives to outgoing connections, and not one of Kubernetes' (10248 to 10259)."""
 DEFAULT = f"127.0.0.1:{PORT}"
 BACKLOG = 1024
 _HINT = "write it as ADDRESS:PORT, [ADDRESS]:PORT, :PORT or /PATH"

@@ -1,0 +1,226 @@
+"""The exporter's and the doctor's units under a real systemd, on a host that serves volumes and is its own initiator."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from .crowd import script
+from .hosts import initiator, overlay, tgt
+from .installed import install
+from .verdict import SCTUNE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from .machine import Machine
+
+pytestmark = pytest.mark.thorough  # two interpreters are started, and started again, and the doctor twice
+
+ATTACHED, RESTING, COMING = overlay.volume(1), overlay.volume(2), overlay.volume(3)
+SNAPSHOT = overlay.snapshot(COMING)
+HIDDEN = "/var/tmp/elsewhere"
+WATCHDOG_SECONDS = 6
+START_SECONDS = 60.0
+STOP_SECONDS = 1.0
+UNITS = ("collector", "exporter")
+SERVICES = " ".join(f"sctune-{unit}.service" for unit in UNITS)
+SCRAPE = "curl -sS -m 20 -f http://127.0.0.1:10197/metrics"
+# CAP_DAC_READ_SEARCH and CAP_SYS_ADMIN.
+COLLECTORS_RIGHTS = 1 << 2 | 1 << 21
+STARTED = re.compile(
+    r"(Starting|Started|Stopping|Stopped|Listening on|Closed) sctune-|: (Deactivated successfully\.|Consumed .* CPU time\.)$"
+)
+SAID = ("sctune: answering on /run/sctune/collector.sock", "sctune: serving on 127.0.0.1:10197")
+CHURN = "/run/churn"
+
+Series = dict[tuple[str, tuple[tuple[str, str], ...]], float]
+
+
+def read(text: str) -> Series:
+    """The samples of a scrape, of which none may be there twice."""
+    found: Series = {}
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            at = (sample.name, tuple(sorted(sample.labels.items())))
+            assert at not in found, f"twice: {at}"
+            found[at] = sample.value
+    return found
+
+
+def of(series: Series, name: str) -> dict[tuple[str, ...], float]:
+    """One metric's values by the values of its labels, in the order of the labels' names."""
+    return {tuple(value for _, value in labels): value for (metric, labels), value in series.items() if metric == name}
+
+
+def failed(series: Series) -> set[str]:
+    """Collectors that failed."""
+    return {at[0] for at, value in of(series, "sctune_scrape_collector_success").items() if value != 1}
+
+
+def states(series: Series) -> dict[str, str]:
+    """Each volume's state."""
+    return {volume: state for (state, volume), value in of(series, "sctune_volume_state").items() if value == 1}
+
+
+@pytest.fixture(scope="module")
+def served(boot: Callable[..., Machine]) -> Iterator[Machine]:
+    """Two exported volumes, one with a session; a loop device over a file in /var/tmp; the sockets and services are started."""
+    with boot(systemd=True) as machine:
+        script(
+            machine,
+            [
+                *install(),
+                f"mkdir -p /etc/eucalyptus {overlay.STORE}; echo {overlay.Era.E33} > /etc/eucalyptus/eucalyptus-version",
+                "rm -rf /etc/lvm/backup /etc/lvm/archive; modprobe -a loop dm_mod dm_snapshot dm_thin_pool",
+                "systemctl start tgt",
+                f"tgtadm --lld iscsi --op new --mode account --user {tgt.ACCOUNT} --password {tgt.SECRET}",
+                *initiator.start(),
+                *overlay.create([ATTACHED, RESTING]),
+                *(line for volume in (ATTACHED, RESTING) for line in volume.export().lines()),
+                *overlay.login([ATTACHED]),
+                f"truncate -s 8M {HIDDEN}; losetup -f {HIDDEN}",
+                "sctune --version; sctune exporter --help >/dev/null",  # what an import writes beside its module, a unit may not
+            ],
+        )
+        for unit in UNITS:
+            drop_in = f"/run/systemd/system/sctune-{unit}.service.d"
+            machine.check(f"mkdir -p {drop_in}; printf '[Service]\\nWatchdogSec={WATCHDOG_SECONDS}s\\n' > {drop_in}/watchdog.conf")
+        machine.check("systemctl daemon-reload; systemctl start sctune-collector.socket sctune-exporter.socket")
+        machine.check(f"systemctl start {SERVICES}", timeout=START_SECONDS)
+        # The first look reads what lies in no cache yet, and may take longer than a collector has.
+        machine.run(f"{SCRAPE} >/dev/null; sleep 5; {SCRAPE} >/dev/null", timeout=START_SECONDS)
+        yield machine
+
+
+def scrape(machine: Machine) -> Series:
+    """One scrape, as Prometheus does it; not within the interval in which the last one is given again."""
+    return read(machine.check(f"sleep 1; {SCRAPE}"))
+
+
+def status(machine: Machine, unit: str) -> dict[str, str]:
+    """/proc/PID/status of a unit's main process."""
+    text = machine.check(f"cat /proc/$(systemctl show -p MainPID --value sctune-{unit}.service)/status")
+    return {name: value.strip() for name, _, value in (line.partition(":") for line in text.splitlines())}
+
+
+def test_what_speaks_to_the_network_has_no_rights_and_what_looks_has_two(served: Machine) -> None:
+    web, looking = status(served, "exporter"), status(served, "collector")
+    uid, gid = (int(web[name].split()[0]) for name in ("Uid", "Gid"))
+    assert 61184 <= uid <= 65519, "not a dynamic user"
+    assert gid == int(served.check("getent group sctune-metrics").split(":")[2])
+    assert web["Uid"].split() == [str(uid)] * 4
+    assert [int(web[f"Cap{kind}"], 16) for kind in ("Inh", "Prm", "Eff", "Bnd", "Amb")] == [0] * 5
+    assert (looking["Uid"].split(), looking["Gid"].split()) == (["0"] * 4, ["0"] * 4)
+    assert [int(looking[f"Cap{kind}"], 16) for kind in ("Eff", "Bnd")] == [COLLECTORS_RIGHTS] * 2
+    for one in (web, looking):
+        assert (one["NoNewPrivs"], one["Seccomp"]) == ("1", "2")
+    listens = served.check("ss -Hltnp 'sport = :10197'")
+    assert "127.0.0.1:10197" in listens
+    assert "0.0.0.0" not in listens.split("127.0.0.1:10197")[0]
+
+
+def test_samples_of_real_volumes(served: Machine) -> None:
+    series = scrape(served)
+    assert failed(series) == set()
+    assert states(series) == {ATTACHED.name: "attached", RESTING.name: "ready"}
+    assert of(series, "sctune_target_up") == {("tgt",): 1}
+    assert {(at[0], at[-1]) for at in of(series, "sctune_lun_info")} == {(one.lv, one.name) for one in (ATTACHED, RESTING)}
+    layers = of(series, "sctune_volume_layer_ready")
+    assert layers == {(layer, one.name): 1 for one in (ATTACHED, RESTING) for layer in ("file", "loop", "lvm", "target")}
+    assert of(series, "sctune_volume_size_bytes") == {(one.name,): one.gib * overlay.GIB for one in (ATTACHED, RESTING)}
+    assert of(series, "sctune_lvm_lv_active") == {(one.lv_name, one.vg): 1 for one in (ATTACHED, RESTING)}
+    assert of(series, "sctune_lvm_missing_pvs") == {(): 0}
+    assert of(series, "sctune_initiator_sessions")["logged_in",] == 1
+    # A file in a folder of which a unit usually has its own.
+    hidden = [device for file, device, _ in of(series, "sctune_loop_info") if file == HIDDEN]
+    assert [of(series, "sctune_loop_backing_size_bytes")[device,] for device in hidden] == [8 << 20]
+    assert [of(series, "sctune_loop_backing_deleted")[device,] for device in hidden] == [0]
+
+
+def test_the_doctors_unit_finds_what_the_doctor_finds(served: Machine) -> None:
+    before = scrape(served)
+    assert of(before, "sctune_check_status") == {}
+    served.check("systemctl start sctune-doctor.service", timeout=120.0)
+    by_unit = json.loads(served.check("cat /var/lib/sctune/doctor.json"))
+    by_hand = json.loads(served.check(f"{SCTUNE} doctor --format json --fail-on never", timeout=120.0))
+    assert _findings(by_unit) == _findings(by_hand)
+    assert _examined(by_unit) == _examined(by_hand)
+    series = scrape(served)
+    told = {check: one for (check, one), value in of(series, "sctune_check_status").items() if value == 1}
+    assert told == {check["check"]: check["status"] for check in by_unit["checks"]}
+    assert {at[0] for at in of(series, "sctune_finding")} == {finding["code"] for finding in by_unit["findings"]}
+    assert failed(series) == set()
+
+
+def _findings(report: dict[str, Any]) -> set[tuple[str, str, str]]:
+    return {(one["code"], one["severity"], one["subject"]["id"]) for one in report["findings"]}
+
+
+def _examined(report: dict[str, Any]) -> dict[str, tuple[str, str]]:
+    return {one["check"]: (one["status"], str(one["unexamined"])) for one in report["checks"]}
+
+
+def test_a_volume_that_comes_and_goes_while_it_is_scraped(served: Machine) -> None:
+    """Made, exported, snapshotted, and deleted: no scrape fails, and nothing is left of it."""
+    lines = [
+        *overlay.create([COMING]),
+        *COMING.export().lines(),
+        "sleep 3",
+        *SNAPSHOT.create(),
+        "sleep 4",
+        f"lvremove -q -f {COMING.vg}/{SNAPSHOT.lv_name} >/dev/null",
+        f"cow=$(losetup -nO NAME,BACK-FILE | awk '$2 == \"{SNAPSHOT.cow_file}\" {{ print $1 }}')",
+        f"vgreduce -q {COMING.vg} $cow >/dev/null; losetup -d $cow; rm {SNAPSHOT.cow_file}",
+        f"tgtadm --lld iscsi --tid {COMING.number} --op unbind --mode target -I ALL",
+        f"tgtadm --lld iscsi --tid {COMING.number} --op delete --mode logicalunit --lun 1",
+        f"tgtadm --lld iscsi --tid {COMING.number} --op delete --mode target",
+        *COMING.rest(),
+        f"rm {COMING.file}; udevadm settle",
+    ]
+    served.check(f"mkdir {CHURN}; cat > {CHURN}.sh <<'CHURN'\nset -e\n" + "\n".join(lines) + "\nCHURN")
+    served.check(
+        f"(bash {CHURN}.sh; echo $? > {CHURN}.status) >{CHURN}.log 2>&1 &\n"
+        f"n=100; until test $n = 160; do {SCRAPE} > {CHURN}/$n || exit 1; n=$((n+1)); sleep 1;"
+        f" test ! -e {CHURN}.status || {{ rest=$((rest+1)); test $rest -lt 4 || break; }}; done; test -e {CHURN}.status",
+        timeout=240.0,
+    )
+    assert served.check(f"cat {CHURN}.status {CHURN}.log") == "0\n"
+    texts = served.check(f"for file in {CHURN}/*; do cat $file; echo '# ===='; done").split("# ====\n")[:-1]
+    scrapes = [read(text) for text in texts]
+    assert [failed(series) for series in scrapes] == [set()] * len(scrapes)
+    assert any(COMING.name in states(series) for series in scrapes), "it was never seen"
+    assert any(of(series, "sctune_snapshots")["active",] for series in scrapes), "its snapshot was never seen"
+    for gone in (COMING.name, COMING.vg, SNAPSHOT.name):
+        assert gone in "".join(texts)
+        assert gone not in texts[-1]
+    for series in scrapes:
+        others = {volume: state for volume, state in states(series).items() if volume in (ATTACHED.name, RESTING.name)}
+        assert others == {ATTACHED.name: "attached", RESTING.name: "ready"}
+
+
+def test_the_watchdog_is_fed_and_the_end_is_quick(served: Machine) -> None:
+    """Last: by now the services have lived for longer than their watchdog allows an idle one."""
+    served.check(f"sleep {WATCHDOG_SECONDS + 1}")
+    for unit in UNITS:
+        shown = served.check(f"systemctl show -p ActiveState,NRestarts,WatchdogUSec sctune-{unit}.service").split()
+        assert set(shown) == {"ActiveState=active", "NRestarts=0", f"WatchdogUSec={WATCHDOG_SECONDS}s"}
+    served.check("systemctl stop sctune-exporter.socket sctune-collector.socket")
+    for unit in reversed(UNITS):
+        taken = served.check(
+            f"begin=$(date +%s%N); systemctl stop sctune-{unit}.service; echo $((($(date +%s%N) - begin) / 1000000))"
+        )
+        assert int(taken) < STOP_SECONDS * 1000
+        assert served.check(f"systemctl show -p Result --value sctune-{unit}.service") == "success\n"
+    assert served.run("test -e /run/sctune/collector.sock").status == 1
+    units = " ".join(f"-u sctune-{unit}.service -u sctune-{unit}.socket" for unit in UNITS)
+    journal = served.check(f"journalctl -b -q -o cat --no-pager {units}").splitlines()
+    # What the emulated machine is too slow for in its first scrape is no fault of theirs.
+    slow = re.compile(r"sctune: collector \w+: (it has not come back since it began, 5 s ago and more|works again)")
+    unexpected = [line for line in journal if not STARTED.search(line) and line not in SAID and not slow.fullmatch(line)]
+    assert unexpected == []
+    assert served.check("systemctl --failed --no-legend --plain") == ""
