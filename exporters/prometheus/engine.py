@@ -16,6 +16,7 @@ from sctune.exporters.prometheus.render import own_families, render
 from sctune.exporters.prometheus.run import Runner, to_stderr
 from sctune.exporters.prometheus.samples import Samples
 from sctune.exporters.prometheus.source import Unanswered, Wanted
+from sctune.exporters.prometheus.text import text_of
 from sctune.records import dataclass
 
 if TYPE_CHECKING:
@@ -99,10 +100,8 @@ class Engine:
     def _health(self, ran: Sequence[Ran], openmetrics: bool) -> bytes:
         samples = Samples()
         health.tell(ran, samples)
-        families = list(samples.families(health.METRICS))
-        if self._options.own:
-            families += own_families()
-        return render(families, openmetrics=openmetrics)
+        text = text_of(samples, health.METRICS, openmetrics=openmetrics)
+        return text + render(own_families(), openmetrics=openmetrics) if self._options.own else text
 
 
 def _text(collector: Collector, run: Run, openmetrics: bool) -> bytes:
@@ -111,8 +110,8 @@ def _text(collector: Collector, run: Run, openmetrics: bool) -> bytes:
         text = run.rendered.get(openmetrics)
         if text is None:
             samples = run.samples
-            families = samples.families(collector.metrics) if samples is not None else ()
-            text = run.rendered[openmetrics] = render(families, openmetrics=openmetrics)
+            text = text_of(samples, collector.metrics, openmetrics=openmetrics) if samples is not None else b""
+            run.rendered[openmetrics] = text
         return text
 
 

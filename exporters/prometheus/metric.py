@@ -30,6 +30,9 @@ class Metric:
     kind: Kind = Kind.GAUGE
     detail: bool = False
 
+    def __hash__(self) -> int:
+        return hash(self.name)  # looked up with each sample: not by all of its texts
+
     @property
     def help(self) -> str:
         """The HELP line."""

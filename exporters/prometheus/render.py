@@ -1,4 +1,4 @@
-"""Samples as text, by prometheus_client: Prometheus' own format, and OpenMetrics.
+"""What prometheus_client tells of this process, and its families as text; the collectors' own samples are `text.text_of`'s.
 
 Sources: https://prometheus.io/docs/instrumenting/exposition_formats/ and .../docs/specs/om/open_metrics_spec/
 """

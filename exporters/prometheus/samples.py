@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sctune.exporters.prometheus.metric import Kind
-
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
-    from prometheus_client.core import Metric as Family
+    from collections.abc import Iterable
 
     from sctune.exporters.prometheus.metric import Metric
 
@@ -64,25 +60,6 @@ class Samples:
     def read(self, timestamp: float) -> None:
         """When what is served was read, in seconds since the epoch: for what was kept from an earlier run."""
         self.read_at = timestamp if self.read_at is None else min(self.read_at, timestamp)
-
-    def families(self, order: Sequence[Metric]) -> Iterator[Family]:
-        """The samples as prometheus_client wants them, in the order in which the metrics are declared."""
-        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
-        from prometheus_client.samples import Sample
-
-        for metric in order:
-            if metric not in self.values:
-                continue
-            family: Family = (
-                CounterMetricFamily(metric.name.removesuffix("_total"), metric.help)
-                if metric.kind is Kind.COUNTER
-                else GaugeMetricFamily(metric.name, metric.help)
-            )
-            names = metric.labels
-            family.samples = [
-                Sample(metric.name, dict(zip(names, labels, strict=True)), value) for labels, value in self.values[metric].items()
-            ]
-            yield family
 
 
 def _utf8(label: str) -> str:

@@ -21,9 +21,9 @@ from sctune.exporters.prometheus.collector import CannotCollect, Collector
 from sctune.exporters.prometheus.engine import Engine
 from sctune.exporters.prometheus.metric import Kind, Metric
 from sctune.exporters.prometheus.options import Options, Selection, read_options
-from sctune.exporters.prometheus.render import render
 from sctune.exporters.prometheus.samples import Samples
 from sctune.exporters.prometheus.source import Unanswered, Wanted
+from sctune.exporters.prometheus.text import text_of
 from sctune.inventory import Inventory
 from tests.fakes import FakeHost
 
@@ -328,8 +328,8 @@ def test_any_label_is_one_series_in_both_formats(pairs: list[tuple[str, float]],
     samples = Samples()
     for label, value in pairs:
         samples.add(metric, abs(value), label)
-    text = render(samples.families((metric,)), openmetrics=False).decode()
-    openmetrics = (render(samples.families((metric,)), openmetrics=True) + b"# EOF\n").decode()
+    text = text_of(samples, (metric,), openmetrics=False).decode()
+    openmetrics = (text_of(samples, (metric,), openmetrics=True) + b"# EOF\n").decode()
     for parse, written in ((parse_text, text), (parse_openmetrics, openmetrics)):
         found = [(sample.labels["l"], sample.value) for family in parse(written) for sample in family.samples]
         assert len({label for label, _ in found}) == len(found) == len(samples.values.get(metric, ()))
@@ -339,7 +339,7 @@ def test_any_label_is_one_series_in_both_formats(pairs: list[tuple[str, float]],
 def test_bytes_that_are_no_text_are_written_as_text() -> None:
     samples = Samples()
     samples.add(ANY, 1.0, b"/srv/\xff".decode("utf-8", "surrogateescape"))
-    assert b'thing="/srv/\\\\udcff"' in render(samples.families((ANY,)), openmetrics=False)
+    assert b'thing="/srv/\\\\udcff"' in text_of(samples, (ANY,), openmetrics=False)
 
 
 def test_a_second_sample_of_one_object_is_skipped() -> None:
