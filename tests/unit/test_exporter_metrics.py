@@ -115,7 +115,7 @@ def test_the_text_file_is_whole_and_readable_by_all(tmp_path: Path, capfd: pytes
         (("--textfile", "/no/such/folder/x.prom"), 2, "there is no folder"),
         (("--textfile", "x.prom", "--output", "y"), 2, "name two places"),
         (("--textfile", "x.prom", "--openmetrics"), 2, "reads no OpenMetrics"),
-        (("--collector", "nonsense"), 2, "the command line names the collector nonsense"),
+        (("--collector", "nonsense"), 2, "the command line names a collector that there is not: nonsense"),
         (("--output", "/dev/full"), 1, "cannot write /dev/full: no space left on device"),
     ],
 )
