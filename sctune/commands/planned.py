@@ -10,17 +10,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sctune.host.base import HostIdentity, Source
+    from sctune.tuning.left import Left
     from sctune.tuning.model import Plan
     from sctune.tuning.via import Via
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """A plan, and the host that it is for."""
+    """A plan, and the host that it is for. `left`: what else is to be told of what the profile left there, where that was asked."""
 
     plan: Plan
     identity: HostIdentity
     source: Source
+    left: Left | None = None
 
 
 def planner(
@@ -33,12 +35,15 @@ def planner(
     root: str | None,
     config_path: str | None,
     via: Via | None = None,
+    applied: bool = False,
 ) -> Callable[[], Seen]:
-    """Makes the plan anew each time it is called. Raises UserError, at once, for a wrong profile, --set or configuration."""
+    """Makes the plan anew each time it is called; with `applied` it looks also at what the profile left. Raises UserError, at once,
+    for a wrong profile, --set or configuration."""
     from sctune.config.load import load as load_config
     from sctune.host.choose import open_host
     from sctune.inventory import Inventory
     from sctune.progress import progress
+    from sctune.tuning.left import left
     from sctune.tuning.load import catalogue, joined, override
     from sctune.tuning.model import Options
     from sctune.tuning.plan import plan
@@ -53,7 +58,8 @@ def planner(
             with progress(inventory):
                 options = Options(live=live, persist=persist, flush_speed=found.flush_speed, given=given, via=via)
                 made = plan(inventory, found.profile, options)
-            return Seen(plan=made, identity=inventory.identity, source=host.source)
+                found_left = left(inventory.applied, made) if applied else None
+            return Seen(plan=made, identity=inventory.identity, source=host.source, left=found_left)
         finally:
             host.close()
 

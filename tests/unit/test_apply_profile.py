@@ -337,6 +337,60 @@ def test_verify(root: str, capfd: pytest.CaptureFixture[str]) -> None:
     assert document["differences"] == ["vm.swappiness: it is 6, to be 5"]
 
 
+GONE = "  disks: {attribute: scheduler, value: [mq-deadline], when: {kind: disk}, why: it is better, source: this test}\n"
+
+
+def test_verify_tells_what_the_plan_does_not(root: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    site = tmp_path / "profiles.d" / "ours.yaml"
+    for name, text in (("size", "2097152"), ("dev", "8:0")):
+        with open(f"{root}/sys/devices/pci0/block/sda/{name}", "w") as file:
+            file.write(text + "\n")
+    site.write_text(OURS + "block:\n" + GONE)
+    assert run(root) == 0
+    assert "sda/scheduler" in capfd.readouterr().out
+    assert verify(root) == 0
+    assert capfd.readouterr().out == "ours: conforms, as transaction 1 applied it\n"
+    os.chmod(root + FILE, 0o666)
+    assert verify(root) == 1
+    out = capfd.readouterr().out
+    assert " ".join(out.split()) == (
+        f"ours: 1 difference, as transaction 1 applied it - {FILE}: "
+        f"mode 0666, owner {os.geteuid()}, where transaction 1 left mode 0644, owner {os.geteuid()}"
+    )
+    os.chmod(root + FILE, 0o644)
+
+    # A setting that the profile has no more is not in its plan, nor is the mode of a file, nor what is not here.
+    site.write_text(OURS.replace("  vm.swappiness", "  # vm.swappiness") + "block:\n" + GONE)
+    with open(f"{root}/proc/sys/vm/swappiness", "w") as file:
+        file.write("6\n")
+    os.chmod(f"{root}/etc/udev/rules.d/90-sctune-ours.rules", 0o666)
+    os.unlink(f"{root}/sys/block/sda")
+    assert verify(root) == 1
+    out = " ".join(capfd.readouterr().out.split())
+    assert "vm.swappiness: 6, where transaction 1 left 10" in out
+    assert "90-sctune-ours.rules: mode 0666, owner " in out
+    assert "sda/scheduler: what it was set on is not here any more" in out
+    assert f"{FILE}: is not as the profile has it" in out
+    assert out.count(FILE) == 1
+    assert verify(root, format=Plain.JSON) == 1
+    document = profile_schemas.verified(capfd.readouterr().out)
+    assert (document["gone"], len(document["differences"])) == (["sda/scheduler"], 3)
+
+    os.unlink(f"{root}/var/lib/sctune/applied.json")
+    os.mkdir(f"{root}/var/lib/sctune/applied.json")
+    assert verify(root) == 1
+    assert "could not be looked at: /var/lib/sctune/applied.json" in " ".join(capfd.readouterr().out.split())
+
+
+def test_what_goes_beyond_a_bound_conforms(root: str, tmp_path: Path) -> None:
+    site = tmp_path / "profiles.d" / "ours.yaml"
+    site.write_text(OURS.replace("value: 10,", "value: 70, only: raise,"))
+    assert run(root) == 0
+    with open(f"{root}/proc/sys/vm/swappiness", "w") as file:
+        file.write("90\n")
+    assert verify(root) == 0
+
+
 def test_verify_of_one_half(root: str) -> None:
     run(root, persist=False)
     assert verify(root) == 0

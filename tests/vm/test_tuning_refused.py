@@ -108,7 +108,13 @@ def test_a_read_only_etc_is_a_conflict_and_what_is_in_force_goes_without(host: M
     assert (done.status, done.stderr) == (0, "")
     assert "Applied: 3 changes" in done.stdout
     assert host.check("cat /proc/sys/vm/dirty_bytes /sys/block/vda/queue/read_ahead_kb").split() == [str(64 << 20), "1000"]
-    assert sctune(host, "rollback --yes").status == 0
+    host.check("echo 512 > /sys/block/vda/queue/read_ahead_kb")
+    done = sctune(host, "verify-profile sound --config /dev/null --format json")
+    assert (done.status, done.stderr) == (1, "")
+    document = json.loads(done.stdout)
+    assert (document["live"], document["persist"]) == (True, False)
+    assert document["differences"] == ["block.ahead: vda has 512, to be 1000"]
+    assert sctune(host, "rollback --yes --force").status == 0
     assert host.check(STATE) == before
 
 
