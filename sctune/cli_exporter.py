@@ -7,19 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sctune.cli_options import Body, Configuration  # noqa: TC001 - typer reads annotations when it runs
+from sctune.cli_options import (  # noqa: TC001 - typer reads annotations when it runs
+    Body,
+    Collectors,
+    Configuration,
+    Detail,
+    NoCollectors,
+    NoDefaults,
+)
 
 if TYPE_CHECKING:
     from sctune.commands.exporter import Chosen
-
-_On = Annotated[list[str] | None, typer.Option("--collector", metavar="NAME", help="Switch this collector on; may be given again.")]
-_Off = Annotated[
-    list[str] | None, typer.Option("--no-collector", metavar="NAME", help="Switch this collector off; may be given again.")
-]
-_Defaults = Annotated[bool, typer.Option("--disable-defaults", help="Run no collector but those that are switched on.")]
-_Detail = Annotated[
-    bool | None, typer.Option("--detail/--no-detail", help="A series for each object, or totals alone (default: as configured).")
-]
 
 
 def exporter(
@@ -45,10 +43,10 @@ def exporter(
     max_requests: Annotated[
         int, typer.Option("--max-requests", metavar="N", min=1, max=1000, help="Different scrapes at the same time; more get 503.")
     ] = 40,
-    collector: _On = None,
-    no_collector: _Off = None,
-    disable_defaults: _Defaults = False,
-    detail: _Detail = None,
+    collector: Collectors = None,
+    no_collector: NoCollectors = None,
+    disable_defaults: NoDefaults = False,
+    detail: Detail = None,
     config: Configuration = None,
 ) -> Body:
     """Serve samples of this host to Prometheus.
@@ -86,10 +84,10 @@ def collector(
         list[str] | None,
         typer.Option("--allow-group", metavar="NAME", help="Whose own group is this may ask; may be given again."),
     ] = None,
-    collector: _On = None,
-    no_collector: _Off = None,
-    disable_defaults: _Defaults = False,
-    detail: _Detail = None,
+    collector: Collectors = None,
+    no_collector: NoCollectors = None,
+    disable_defaults: NoDefaults = False,
+    detail: Detail = None,
     config: Configuration = None,
 ) -> Body:
     """Look at this host for an exporter that may not.

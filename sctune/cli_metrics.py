@@ -7,18 +7,17 @@ from typing import Annotated
 
 import typer
 
-from sctune.cli_options import Body, Configuration, From, OutputFile, Root  # noqa: TC001 - typer reads annotations when it runs
-
-On = Annotated[list[str] | None, typer.Option("--collector", metavar="NAME", help="Switch this collector on; may be given again.")]
-Off = Annotated[
-    list[str] | None, typer.Option("--no-collector", metavar="NAME", help="Switch this collector off; may be given again.")
-]
-Defaults = Annotated[
-    bool, typer.Option("--disable-defaults", help="Of the collectors only those that --collector or the configuration switches on.")
-]
-Detail = Annotated[
-    bool | None, typer.Option("--detail/--no-detail", help="A series for each volume, device and LUN, or sums only.")
-]
+from sctune.cli_options import (  # noqa: TC001 - typer reads annotations when it runs
+    Body,
+    Collectors,
+    Configuration,
+    Detail,
+    From,
+    NoCollectors,
+    NoDefaults,
+    OutputFile,
+    Root,
+)
 
 
 def metrics(
@@ -30,9 +29,9 @@ def metrics(
         typer.Option("--textfile", metavar="FILE", help="Write FILE, which ends in .prom, for node_exporter's textfile collector."),
     ] = None,
     openmetrics: Annotated[bool, typer.Option("--openmetrics", help="In the OpenMetrics format, not in Prometheus' own.")] = False,
-    collector: On = None,
-    no_collector: Off = None,
-    disable_defaults: Defaults = False,
+    collector: Collectors = None,
+    no_collector: NoCollectors = None,
+    disable_defaults: NoDefaults = False,
     detail: Detail = None,
     output: OutputFile = None,
     config: Configuration = None,

@@ -24,3 +24,17 @@ Configuration = Annotated[
     str | None,
     typer.Option("--config", metavar="FILE", help="Configuration (default: /etc/sctune/sctune.yaml where there is one)."),
 ]
+
+# Which collectors of the exporter run, and how much they tell: `sctune metrics`, `exporter` and `collector`.
+Collectors = Annotated[
+    list[str] | None, typer.Option("--collector", metavar="NAME", help="Switch this collector on; may be given again.")
+]
+NoCollectors = Annotated[
+    list[str] | None, typer.Option("--no-collector", metavar="NAME", help="Switch this collector off; may be given again.")
+]
+NoDefaults = Annotated[
+    bool, typer.Option("--disable-defaults", help="Of the collectors only those that --collector or the configuration switches on.")
+]
+Detail = Annotated[
+    bool | None, typer.Option("--detail/--no-detail", help="A series for each object, or totals alone (default: as configured).")
+]
