@@ -8,6 +8,7 @@ import pytest
 
 from sctune.config.model import Config
 from sctune.exporters.prometheus.kept_lvm import KeptLvm
+from sctune.exporters.prometheus.local_source import _tune_allocator
 from sctune.exporters.prometheus.look_inventory import LookInventory
 from sctune.host.children import Nursery
 from sctune.host.live import LiveHost
@@ -68,3 +69,19 @@ def test_a_loop_devices_queue_is_read_now_and_then_and_what_samples_are_made_of_
             patched.setattr("sctune.host.scraped.time.monotonic", lambda: now)  # noqa: B023 -- called at once
             assert [host.read(path) for path in (SETTING, SIZE, OTHER, GONE)] == ["512\n", "512\n", "512\n", ABSENT]
         assert read == expected
+
+
+def test_one_heap_for_all_threads_where_the_c_library_has_such_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Glibc:
+        def __init__(self) -> None:
+            self.set: dict[int, int] = {}
+
+        def mallopt(self, parameter: int, value: int) -> int:
+            self.set[parameter] = value
+            return 1
+
+    glibc = Glibc()
+    for library in (glibc, object()):
+        monkeypatch.setattr("ctypes.CDLL", lambda _, library=library: library)
+        _tune_allocator()
+    assert glibc.set == {-8: 1, -3: 128 << 10}
