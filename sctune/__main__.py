@@ -41,9 +41,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(chosen: list[str]) -> int:
-    if chosen[:1] == ["doctor"]:
+    if chosen[:1] in (["doctor"], ["apply-profile"], ["verify-profile"]):
         # A run lives for half a second and its records hold no cycles: collecting would only cost.
         gc.disable()
+    if chosen[:1] == ["doctor"]:
         from sctune.headstart import read_plain
         from sctune.headstart import run as run_plain
 

@@ -33,6 +33,8 @@ class Part(Generic[T]):
     def __get__(self, inventory: Fetched | None, owner: type) -> Part[T] | T | Unavailable:
         if inventory is None:
             return self
+        if self.name in inventory.parts:  # nearly always, and it never changes again: no lock
+            return cast("T | Unavailable", inventory.parts[self.name])
         with inventory.lock(self.name):
             if self.name not in inventory.parts:
                 inventory.fetching.add(self.name)

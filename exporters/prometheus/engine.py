@@ -74,6 +74,7 @@ class Engine:
         until = time.monotonic() + max(wanted.timeout - OFFSET, wanted.timeout * _SHARE)
         look = self._looks.of_one_scrape()
         runs = [runner.begin(look) for runner in runners]
+        del look  # it is as large as the text: it goes when the last collector has done with it, before the text is made
         ran = [runner.outcome(run, until) for runner, run in zip(runners, runs, strict=True)]
         parts = [
             _text(runner.collector, run, wanted.openmetrics)

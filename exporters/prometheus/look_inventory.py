@@ -7,15 +7,20 @@ from typing import TYPE_CHECKING, Any
 from sctune.exporters.prometheus.kept_lvm import KeptLvm
 from sctune.host.base import Source
 from sctune.inventory import Inventory, Part
+from sctune.probes.backings import probe as probe_backings
+from sctune.probes.block import outline
 from sctune.records import dataclass
-from sctune.unavailable import Reason, Unavailable
+from sctune.unavailable import Reason, Unavailable, known
 
 if TYPE_CHECKING:
     from sctune.config.model import Config
     from sctune.host.base import Host
     from sctune.host.resident import Residents
+    from sctune.host.scraped import Kept
+    from sctune.model.block import BlockDevice
     from sctune.model.lvm import LvmReport
     from sctune.model.store import Mount
+    from sctune.model.target import Backing
 
 NOT_ASKED = frozenset(
     {
@@ -64,6 +69,17 @@ class LookInventory(Inventory):
         from sctune.probes.mounts import probe_host
 
         return probe_host(self.host)
+    def devices(self) -> tuple[BlockDevice, ...] | Unavailable:
+        """Whole block devices; the sizes of attached loop devices are those that were read with them, and not read once more."""
+        loops = known(self.loops)
+        return outline(self.host, sizes={loop.name: loop.size for loop in loops.devices} if loops is not None else {})
+
+    @Part
+    def backings(self) -> tuple[Backing, ...] | Unavailable:
+        """What lies at the backing paths of tgtd's LUNs; the sizes of loop devices as above."""
+        loops = known(self.loops)
+        sizes = {loop.device: loop.size for loop in loops.devices} if loops is not None else {}
+        return probe_backings(self.host, tgt=self.tgt, processes=lambda: self.processes, sizes=sizes)
 
     @Part
     def lvm(self) -> LvmReport | Unavailable:
@@ -100,6 +116,7 @@ class Looks:
         self._config = config
         self._residents = _residents(host)
         self._lvm = KeptLvm(self._asking)
+        self._queues: dict[str, Kept] = {}
 
     def look(self) -> Inventory:
         """A new look."""
@@ -107,7 +124,8 @@ class Looks:
             return Inventory(self._host, self._config)
         from sctune.host.scraped import ScrapedHost
 
-        return LookInventory(ScrapedHost(children=self._residents, budget=BUDGET), self._config, self._lvm)
+        host = ScrapedHost(children=self._residents, budget=BUDGET, queues=self._queues)
+        return LookInventory(host, self._config, self._lvm)
 
     def _asking(self) -> Inventory:
         """A look that may run LVM."""

@@ -30,8 +30,11 @@ class Samples:
             return
         if len(labels) != len(metric.labels):
             raise ValueError(f"{metric.name} has labels {metric.labels}, got {labels}")
-        labels = tuple(map(_utf8, labels))
-        series = self.values.setdefault(metric, {})
+        if not "".join(labels).isascii():
+            labels = tuple(map(_utf8, labels))
+        series = self.values.get(metric)
+        if series is None:
+            series = self.values[metric] = {}
         if labels in series:
             self.skip("duplicate")
         else:

@@ -10,7 +10,7 @@ Sources: https://prometheus.io/docs/instrumenting/exposition_formats/ and .../do
 from __future__ import annotations
 
 from operator import itemgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from prometheus_client.utils import floatToGoString
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from sctune.exporters.prometheus.metric import Metric
     from sctune.exporters.prometheus.samples import Samples
 
+_as_go = cast("Any", floatToGoString)  # it has no types
 _PLAIN = 1e6
 """Below it a number is written as Python writes it; from here on Prometheus' own client, in Go, writes an exponent."""
 
@@ -65,3 +66,4 @@ def _escaped(value: str) -> str:
 
 def _number(value: float) -> str:
     return repr(float(value)) if -_PLAIN < value < _PLAIN else str(floatToGoString(value))  # type: ignore[no-untyped-call]
+    return repr(float(value)) if -_PLAIN < value < _PLAIN else cast("str", _as_go(value))

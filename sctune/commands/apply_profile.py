@@ -147,13 +147,14 @@ def _show(
 
         destination.write(render_json(made, identity=identity, source=seen.source, done=done, remaining=remaining).encode())
         return
-    from sctune.report.applied_text import render as render_applied
-    from sctune.report.plan_text import render
-
     style = destination.style
     if done is None:
+        from sctune.report.plan_text import render
+
         parts = [render(made, identity=identity, style=style)]
     else:
+        from sctune.report.applied_text import render as render_applied
+
         parts = [*([] if shown else _warnings(made)), render_applied(done, remaining, style=style)]
     destination.write_text("\n".join(parts))
 

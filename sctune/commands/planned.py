@@ -45,16 +45,18 @@ def planner(
     from sctune.progress import progress
     from sctune.tuning.left import left
     from sctune.tuning.load import catalogue, joined, override
+    from sctune.tuning.load import catalogue_of, joined, override
     from sctune.tuning.model import Options
     from sctune.tuning.plan import plan
 
-    found = override(joined(name, catalogue()), given)
+    found = override(joined(name, catalogue_of(name)), given)
     config = load_config(config_path)
 
     def look() -> Seen:
         host = open_host(from_path, root)
         try:
             inventory = Inventory(host, config)
+            inventory.start(("processes",))  # of another process, and every plan asks whether tuned runs
             with progress(inventory):
                 options = Options(live=live, persist=persist, flush_speed=found.flush_speed, given=given, via=via)
                 made = plan(inventory, found.profile, options)

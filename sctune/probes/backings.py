@@ -10,7 +10,7 @@ from sctune.tgt_process import daemon_of
 from sctune.unavailable import Reason, Unavailable, known
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from sctune.host.base import FileStat, Host
     from sctune.model.process import Processes
@@ -22,11 +22,16 @@ _SECTOR = 512
 
 
 def probe(
-    host: Host, *, tgt: TgtState | Unavailable, processes: Callable[[], Processes | Unavailable]
+    host: Host,
+    *,
+    tgt: TgtState | Unavailable,
+    processes: Callable[[], Processes | Unavailable],
+    sizes: Mapping[tuple[int, int], int] | None = None,
 ) -> tuple[Backing, ...] | Unavailable:
     """A record for each path that some LUN names, each path once. A tgtd in another mount namespace (a container, a unit with
     PrivateTmp) sees other files than we do: what we do not see is looked for through its root as well. `processes` is asked
-    for only then: the process table takes longer than the paths."""
+    for only then: the process table takes longer than the paths. `sizes` are those of block devices that this look knows
+    already, in bytes, by (major, minor)."""
     if isinstance(tgt, Unavailable):
         return tgt
     daemons: dict[str, TgtDaemon] = {}
@@ -44,7 +49,7 @@ def probe(
         again = {path: root + path for path in missing if (root := roots[daemons[path].control_port])}
         through = host.stat_files(tuple(again.values())) if again else ()
         stats.update((path, stat) for path, stat in zip(again, through, strict=True) if not _missing(stat))
-    return tuple(Backing(path=path, stat=stat, device_size=_device_size(host, stat)) for path, stat in stats.items())
+    return tuple(Backing(path=path, stat=stat, device_size=_device_size(host, stat, sizes or {})) for path, stat in stats.items())
 
 
 def is_file(lun: Lun) -> bool:
@@ -67,9 +72,11 @@ def _other_root(host: Host, daemon: TgtDaemon, processes: Processes | Unavailabl
     return f"/proc/{process.pid}/root"
 
 
-def _device_size(host: Host, stat: FileStat | Unavailable) -> int | Unavailable | None:
+def _device_size(host: Host, stat: FileStat | Unavailable, sizes: Mapping[tuple[int, int], int]) -> int | Unavailable | None:
     if isinstance(stat, Unavailable) or stat.kind is not FileKind.BLOCK or stat.rdevice is None:
         return None
+    if (size := sizes.get(stat.rdevice)) is not None:
+        return size
     path = f"/sys/dev/block/{stat.rdevice[0]}:{stat.rdevice[1]}/size"
     text = host.read(path)
     if isinstance(text, Unavailable):

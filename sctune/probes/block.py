@@ -24,9 +24,9 @@ _UNSTACKED = frozenset({BlockKind.DISK, BlockKind.NVME, BlockKind.VIRTIO, BlockK
 _LOOP_MAJOR = 7
 
 
-def outline(host: Host) -> tuple[BlockDevice, ...] | Unavailable:
+def outline(host: Host, *, sizes: Mapping[str, int] | None = None) -> tuple[BlockDevice, ...] | Unavailable:
     """All whole block devices in /sys/block, idle loop devices (size 0) included, sorted by name. Their
-    queue folders are not read: what those say is None.
+    queue folders are not read: what those say is None. `sizes` are those that this look knows already, in bytes.
 
     A device that vanishes between the listing and its reading is not there.
     """
@@ -42,7 +42,13 @@ def outline(host: Host) -> tuple[BlockDevice, ...] | Unavailable:
     part_shift = (unsigned(host.read("/sys/module/loop/parameters/max_part")) or 0).bit_length()
     devices = []
     for name in names:
-        device = _read_device(host, name, slaves.get(name, ()), tuple(holders.get(name, ())), part_shift)
+        size = sizes.get(name) if sizes is not None else None
+        if size is None and (sectors := unsigned(host.read(f"/sys/block/{name}/size"))) is not None:
+            size = sectors * SECTOR
+        if size is None:
+            continue
+        above = tuple(holders.get(name, ()))
+        device = _read_device(host, name, slaves.get(name, ()), above, size=size, part_shift=part_shift)
         if device is not None:
             devices.append(device)
     return tuple(devices)
@@ -100,12 +106,11 @@ def _slaves(host: Host, name: str, known: frozenset[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(whole_disk(slave, known) for slave in found))
 
 
-def _read_device(host: Host, name: str, slaves: tuple[str, ...], holders: tuple[str, ...], part_shift: int) -> BlockDevice | None:
+def _read_device(
+    host: Host, name: str, slaves: tuple[str, ...], holders: tuple[str, ...], *, size: int, part_shift: int
+) -> BlockDevice | None:
     folder = f"/sys/block/{name}"
     kind = kind_of(name)
-    size = unsigned(host.read(f"{folder}/size"))
-    if size is None:
-        return None
     if kind is BlockKind.LOOP:
         device: tuple[int, int] | None = (_LOOP_MAJOR, int(name[4:]) << part_shift)
     else:
@@ -117,7 +122,7 @@ def _read_device(host: Host, name: str, slaves: tuple[str, ...], holders: tuple[
         name=name,
         kind=kind,
         device=device,
-        size=size * SECTOR,
+        size=size,
         read_only=False,
         removable=False,
         rotational=None,

@@ -46,7 +46,7 @@ def _read(host: Host, name: str) -> IoCounters | Unavailable:
 def parse_stat(text: str, name: str) -> IoCounters | Unavailable:
     """One device's line."""
     words = text.split()
-    if len(words) < _FIELDS or not all(word.isascii() and word.isdigit() and len(word) <= 20 for word in words):
+    if len(words) < _FIELDS or not (text.isascii() and all(map(str.isdigit, words)) and max(map(len, words)) <= 20):
         return Unavailable(reason=Reason.MALFORMED, what=f"/sys/block/{name}/stat", detail=f"{text[:80]!r} are no counters")
     n = [int(word) for word in words]
     return IoCounters(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from sctune.host.base import TgtMode
@@ -12,6 +13,7 @@ from sctune.unavailable import Reason, Unavailable
 
 if TYPE_CHECKING:
     from sctune.host.base import Host
+    from sctune.model.target import Target
 
 FOLDER = "/var/run/tgtd"
 _PREFIX = "socket."
@@ -76,6 +78,12 @@ def _is_stale(answer: Unavailable) -> bool:
     return answer.reason is Reason.FAILED and answer.detail.startswith(_REFUSED)
 
 
+@lru_cache(maxsize=2)
+def _targets(listing: str, port: int) -> tuple[Target, ...] | Unavailable:
+    """`parse_targets`; who looks again and again mostly gets the very list that he got the last time."""
+    return parse_targets(listing, port)
+
+
 def _daemon(host: Host, port: int) -> TgtDaemon | Unavailable:
     """One daemon. A request that gets no answer is the last one: each would wait until its own deadline.
 
@@ -84,7 +92,7 @@ def _daemon(host: Host, port: int) -> TgtDaemon | Unavailable:
     listing = host.tgt(TgtMode.TARGET, control_port=port)
     if isinstance(listing, Unavailable):
         return listing
-    targets = parse_targets(listing, port)
+    targets = _targets(listing, port)
     if isinstance(targets, Unavailable):
         return targets
     texts: list[str] = []

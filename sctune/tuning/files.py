@@ -6,6 +6,7 @@ udev's rules are by kind of device, never by name, so that a device that comes l
 from __future__ import annotations
 
 import textwrap
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from sctune.records import dataclass
@@ -68,8 +69,9 @@ def assignments(content: bytes) -> dict[str, str]:
     return {line.key: line.value for line in parse(content.decode("utf-8", "replace"), "") if line.value is not None}
 
 
+@cache
 def environment() -> Any:
-    """The templates."""
+    """The templates: compiled once, though a plan is made before applying and after it."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     return Environment(  # no HTML: configuration files

@@ -55,6 +55,25 @@ def catalogue(site_folder: str | None = None) -> Catalogue:
     return Catalogue(profiles=profiles, broken=broken)
 
 
+def catalogue_of(name: str) -> Catalogue:
+    """What `joined` needs for one profile: one of the package and what that includes, which takes a seventh of the time; for any
+    other name every profile."""
+    import sctune.profiles as package
+
+    (folder,) = package.__path__
+    profiles: dict[str, Profile] = {}
+    wanted = [name]
+    while wanted:
+        one = wanted.pop()
+        path = f"{folder}/{one}.yaml"
+        if not NAME.match(one) or not os.path.isfile(path):
+            return catalogue()
+        with open(path, "rb") as file:
+            profiles[one] = read(file.read(), path, one)
+        wanted += [included for included in profiles[one].includes if included not in profiles]
+    return Catalogue(profiles=profiles, broken={})
+
+
 def _built_in() -> Iterable[tuple[str, bytes | None, str]]:
     import sctune.profiles as package
 

@@ -370,3 +370,47 @@ def test_since_says_how_far_back_logs_are_read() -> None:
     for wrong in ("", "yesterday", "-1h", "1y", "1.5h", "1h30"):
         with pytest.raises(UserError, match="--since"):
             reading_back(Config(), wrong)
+
+
+COMMANDS = [
+    "doctor",
+    "volumes",
+    "chain",
+    "explain",
+    "checks",
+    "capacity",
+    "metrics",
+    "profiles",
+    "apply-profile",
+    "verify-profile",
+    "rollback",
+    "history",
+    "exporter",
+    "collector",
+    "capture",
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_made_alone_says_what_it_says_among_the_others(
+    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from sctune import cli
+
+    assert len(cli._with([command]).registered_commands) == 1
+    said = []
+    for among in (False, True):
+        if among:
+            monkeypatch.setattr(cli, "_with", lambda _: cli.app)
+        for arguments in ([command, "--help"], [command, "--no-such-option"]):
+            said.append((main(arguments), capsys.readouterr()))
+    assert said[:2] == said[2:]
+
+
+def test_all_commands_are_made_where_none_is_named_or_a_shell_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    from sctune import cli
+
+    for arguments in ([], ["--help"], ["config", "check"], ["aply-profile"]):
+        assert cli._with(arguments) is cli.app
+    monkeypatch.setenv("_SCTUNE_COMPLETE", "source_bash")
+    assert cli._with(["doctor"]) is cli.app

@@ -11,7 +11,7 @@ import pytest
 from sctune.errors import UserError
 from sctune.model.block import BlockKind
 from sctune.model.report import Role
-from sctune.tuning.load import Catalogue, catalogue, joined, override
+from sctune.tuning.load import Catalogue, catalogue, catalogue_of, joined, override
 from sctune.tuning.profile import read
 from sctune.tuning.schema import Attribute, Bound, Profile, Section, Value
 from sctune.tuning.value import Amounts, resolve
@@ -232,6 +232,23 @@ def test_a_sites_own_profiles(tmp_path: Path) -> None:
         joined("broken", found)
     with pytest.raises(UserError, match="did you mean"):
         joined("storage-control", found)
+
+
+@pytest.mark.parametrize("name", sorted(catalogue("/nowhere").profiles))
+def test_a_profile_read_alone_is_the_same(name: str) -> None:
+    whole = catalogue("/nowhere")
+    alone = catalogue_of(name)
+    assert joined(name, alone) == joined(name, whole)
+    assert len(alone.profiles) <= 2
+
+
+@pytest.mark.parametrize("name", ["enterprise", "", "../profiles/iscsi-root", "of-the-site"])
+def test_for_another_name_all_profiles_are_read(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("sctune.tuning.load.SITE_FOLDER", str(tmp_path))
+    (tmp_path / "of-the-site.yaml").write_text("nothing: useful")
+    found = catalogue_of(name)
+    assert found == catalogue(str(tmp_path))
+    assert found.broken
 
 
 @pytest.mark.parametrize("name", sorted(catalogue("/nowhere").profiles))
