@@ -7,6 +7,11 @@ import subprocess
 from typing import TYPE_CHECKING, NoReturn
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes says more of what else the machine does than of the code: speed is measured in bench/.
+settings.register_profile("sctune", deadline=None)
+settings.load_profile("sctune")
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -69,6 +69,8 @@ class LookInventory(Inventory):
         from sctune.probes.mounts import probe_host
 
         return probe_host(self.host)
+
+    @Part
     def devices(self) -> tuple[BlockDevice, ...] | Unavailable:
         """Whole block devices; the sizes of attached loop devices are those that were read with them, and not read once more."""
         loops = known(self.loops)

@@ -65,5 +65,4 @@ def _escaped(value: str) -> str:
 
 
 def _number(value: float) -> str:
-    return repr(float(value)) if -_PLAIN < value < _PLAIN else str(floatToGoString(value))  # type: ignore[no-untyped-call]
     return repr(float(value)) if -_PLAIN < value < _PLAIN else cast("str", _as_go(value))

@@ -44,7 +44,6 @@ def planner(
     from sctune.inventory import Inventory
     from sctune.progress import progress
     from sctune.tuning.left import left
-    from sctune.tuning.load import catalogue, joined, override
     from sctune.tuning.load import catalogue_of, joined, override
     from sctune.tuning.model import Options
     from sctune.tuning.plan import plan

@@ -294,7 +294,12 @@ def test_options_of_file_and_command_line() -> None:
 @pytest.mark.parametrize(
     ("settings", "on", "off", "said"),
     [
-        (ExporterSettings(limits={"zz": 1}), (), (), "the section exporter of the configuration names a collector that there is not: zz"),
+        (
+            ExporterSettings(limits={"zz": 1}),
+            (),
+            (),
+            "the section exporter of the configuration names a collector that there is not: zz",
+        ),
         (ExporterSettings(), ("zz",), (), "the command line names a collector that there is not: zz"),
         (ExporterSettings(), ("a",), ("a",), "the collector a is switched both on and off"),
     ],
