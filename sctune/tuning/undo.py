@@ -86,15 +86,28 @@ def _judge_value(index: int, step: ValueStep, writer: Writer, around: Circumstan
         return Outcome.GONE, f"{step.path} is another device now"
     # What a tool changed back may lack what only several writes put back: a scheduler's number of requests.
     begun = (index in around.undoing or step.later) and len(step.restore) > 1
-    if now == step.before and not begun:
+    moved = "" if begun or now != step.before else _moved_along(step, writer)
+    if now == step.before and not begun and not moved:
         return Outcome.ALREADY, ""
     if around.force or begun or now in step.ours:
         return Outcome.RESTORE, ""
     if around.rebooted:
-        return Outcome.REBOOTED, f"it is {now}"
+        return Outcome.REBOOTED, moved or f"it is {now}"
     if index in around.uncertain:
         return Outcome.RESTORE, ""
-    return Outcome.LEFT, f"it is {now or 'empty'}, and we had set {step.value}"
+    return Outcome.LEFT, moved or f"it is {now or 'empty'}, and we had set {step.value}"
+
+
+def _moved_along(step: ValueStep, writer: Writer) -> str:
+    """What else belongs to a value that is back and is not as it was: somebody gave back vm.dirty_bytes by another ratio. "" for
+    nothing."""
+    for path, value in step.restore:
+        if path != step.path:
+            with suppress(OSError, Refused):  # a device may be gone by now
+                now = reading(writer.read_value(path))
+                if now != reading(value):
+                    return f"{path} is {now or 'empty'} and was {value}"
+    return ""
 
 
 def _judge_tool(index: int, step: ToolStep, writer: Writer, around: Circumstances) -> tuple[Outcome, str]:

@@ -209,7 +209,9 @@ def test_children_that_are_killed_from_outside(folder: str) -> None:
     before = snapshot(root)
     chance = random.Random(6)
     spoiled = 0
-    for _ in range(60):
+    for turn in range(1000):
+        if turn >= 60 and spoiled > 10:
+            break
         kill_after(chance.uniform(0.002, 0.03), lambda: work(root, operations))
         spoiled += snapshot(root) != before
         kill_after(chance.uniform(0.001, 0.02), lambda: back(here(root, Slow(root))))

@@ -89,6 +89,20 @@ def test_force_takes_back_what_was_left(root: str) -> None:
     assert snapshot(root) == before
 
 
+def test_what_goes_along_with_a_value_is_looked_at_too(root: str) -> None:
+    """Who writes vm.dirty_ratio sets vm.dirty_bytes to 0, as it was before: the ratio is not."""
+    before = snapshot(root)
+    run(root, *everything(root))
+    put(root, "/proc/sys/vm/dirty_bytes", "0\n")
+    put(root, "/proc/sys/vm/dirty_ratio", "9\n")
+    done = back(root)
+    told = [(setting, word.detail) for setting, word in done.with_outcome(Outcome.LEFT)]
+    assert told == [("vm.dirty_bytes", "/proc/sys/vm/dirty_ratio is 9 and was 20")]
+    assert read(root, "/proc/sys/vm/dirty_ratio") == "9\n"
+    assert back(root, 1, force=True).exit_code == 0
+    assert snapshot(root) == before
+
+
 def test_after_a_reboot(root: str) -> None:
     """Values are as the boot made them; files are still ours."""
     run(root, *everything(root))
