@@ -69,8 +69,9 @@ def test_a_service_reads_the_hosts_table_and_not_what_it_is_kept_from() -> None:
 
 @pytest.mark.parametrize("first", [OURS.replace("8:1 ", "8:9 "), "what is no table\n", None])
 def test_where_the_first_process_tells_nothing_of_our_files(first: str | None) -> None:
-    files = {"/proc/self/mountinfo": OURS} | ({"/proc/1/mountinfo": first} if first is not None else {})
-    host = FakeHost(files=files)
+    host = FakeHost(files={"/proc/self/mountinfo": OURS})
+    if first is not None:
+        host.files["/proc/1/mountinfo"] = first
     assert probe_host(host) == probe(host)
     assert not isinstance(probe(host), Unavailable)
 
