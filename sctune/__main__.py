@@ -51,6 +51,12 @@ def _run(chosen: list[str]) -> int:
         plain = read_plain(chosen)
         if plain is not None:
             return run_plain(*plain)
+    if chosen[:1] == ["apply-profile"]:
+        from sctune.headstart import read_plain_apply, run_apply
+
+        said = read_plain_apply(chosen)
+        if said is not None:
+            return run_apply(*said)
     from sctune.cli import run
 
     return run(chosen)

@@ -1,4 +1,4 @@
-"""The plain `sctune doctor` without a detour.
+"""The plain `sctune doctor`, and `sctune apply-profile`, without a detour.
 
 It is typed more than anything else, and cron and monitoring run it. It waits for LVM more than for anything, so LVM is asked
 before the checks are loaded; and the library that reads command lines costs a tenth of the whole run (bench/doctor.py), so
@@ -42,6 +42,49 @@ def read_plain(arguments: Sequence[str]) -> tuple[str, str, str | None] | None:
     if said["--format"] not in FORMATS or said["--fail-on"] not in FAIL_ON:
         return None
     return said["--format"], said["--fail-on"], said["--output"] or None
+
+
+def read_plain_apply(arguments: Sequence[str]) -> tuple[str, bool, bool, str | None] | None:
+    """`apply-profile` as (name, dry run, yes, configuration), where nothing else is said; None for any other command line."""
+    if not arguments or arguments[0] != "apply-profile":
+        return None
+    names: list[str] = []
+    dry_run, yes, config = False, False, None
+    rest = list(arguments[1:])
+    while rest:
+        word = rest.pop(0)
+        if word == "--dry-run":
+            dry_run = True
+        elif word in ("--yes", "-y"):
+            yes = True
+        elif word == "--config" and rest and rest[0] and not rest[0].startswith("-"):
+            config = rest.pop(0)
+        elif word and not word.startswith("-"):
+            names.append(word)
+        else:
+            return None
+    return (names[0], dry_run, yes, config) if len(names) == 1 else None
+
+
+def run_apply(name: str, dry_run: bool, yes: bool, config: str | None) -> int:
+    """Plans and applies on this machine, for people: what `cli_tuning.apply_profile` makes of such a command line."""
+    from sctune.commands.apply_profile import run_apply_profile
+    from sctune.report.format import Plain
+
+    return run_apply_profile(
+        name,
+        dry_run=dry_run,
+        given=(),
+        live=True,
+        persist=True,
+        via=None,
+        yes=yes,
+        from_path=None,
+        root=None,
+        format=Plain.TEXT,
+        output=None,
+        config_path=config,
+    )
 
 
 def run(format: str, fail_on: str, output: str | None) -> int:
