@@ -27,8 +27,8 @@ MIB = 1 << 20
 
 
 def run(*argv: str, check: bool = True) -> str:
-    """A tool's stdout; it must succeed unless told otherwise."""
-    done = subprocess.run(argv, text=True, capture_output=True, stdin=subprocess.DEVNULL, check=False)
+    """A tool's stdout; it must succeed unless told otherwise, and end: tgtadm waits for ever for an answer that is lost."""
+    done = subprocess.run(argv, text=True, capture_output=True, stdin=subprocess.DEVNULL, check=False, timeout=120)
     assert not check or done.returncode == 0, f"{argv}: {done.returncode} {done.stderr}"
     return done.stdout
 
