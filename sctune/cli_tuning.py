@@ -38,7 +38,7 @@ def apply_profile(
         typer.Option(
             "--set",
             metavar="KEY=VALUE",
-            help="Another value for a setting; leave takes it out. Also flush_speed=400MiB/s.",
+            help="Another value for a setting; leave takes it out. Also flush_speed=400MiB/s, or measured:FOLDER there.",
         ),
     ] = None,
     live_only: Annotated[bool, typer.Option("--live-only", help="Only what is in force now, no file that keeps it.")] = False,

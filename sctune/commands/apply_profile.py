@@ -50,6 +50,8 @@ def run_apply_profile(
     if not dry_run and output is not None and not yes:
         raise UserError("with --output nobody sees the plan that is asked about", "add --yes, or --dry-run to see the plan alone")
     destination = Output(output)
+    if any(one.startswith("flush_speed") for one in given):
+        given = _with_speed(name, given, live=from_path is None and root is None, config_path=config_path)
     look = planner(name, given=given, live=live, persist=persist, via=via, from_path=from_path, root=root, config_path=config_path)
     seen = look()
     if seen.plan.refusal:
@@ -62,6 +64,22 @@ def run_apply_profile(
             return ExitCode.PENDING
         return ExitCode.FAILED if seen.plan.unread else ExitCode.OK
     return _apply(seen, look, format=format, destination=destination, yes=yes, machine=machine)
+
+
+def _with_speed(name: str, given: tuple[str, ...], *, live: bool, config_path: str | None) -> tuple[str, ...]:
+    """The options with a flush speed that was asked to be measured, measured when all the rest of them is right."""
+    import sys
+
+    from sctune.commands.measuring import measured, to_measure
+    from sctune.report.sanitize import clean
+
+    rest = tuple(one for one in given if not to_measure(one))
+    if rest != given:
+        planner(name, given=rest, live=True, persist=True, from_path=None, root=None, config_path=config_path)
+    said: list[str] = []
+    found = measured(given, live=live, tell=said.append)
+    sys.stderr.writelines(f"sctune: {clean(text)}\n" for text in said)
+    return found
 
 
 def _with_tools(seen: Seen, machine: Machine | None) -> Seen:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import stat as stat_module
+import time
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -213,6 +214,33 @@ def _text(path: str) -> str:
 _MUCH = 65536
 
 
+def flush(folder: str, most: int, seconds: float, spare: int, share: float) -> Iterator[tuple[Any, ...]]:
+    """(bytes, seconds) after each piece that was written and flushed to a file without a name, the last one telling all; or
+    ("room",), or (errno,). It is the one job that writes, and it leaves nothing."""
+    try:
+        room = os.statvfs(folder)
+        if room.f_bavail * room.f_frsize - most < max(spare, share * room.f_blocks * room.f_frsize):
+            yield ("room",)
+            return
+        descriptor = os.open(folder, os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+        try:
+            piece = os.urandom(_PIECE)
+            written = 0
+            began = time.monotonic()
+            while written < most and time.monotonic() - began < seconds:
+                written += os.write(descriptor, piece)
+                os.fdatasync(descriptor)
+                yield (written, time.monotonic() - began)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        yield (error.errno,)
+    except ValueError:  # a NUL in a path
+        yield (22,)
+
+
+_PIECE = 8 * 1024 * 1024
+
 JOBS: dict[str, Callable[..., Iterator[tuple[Any, ...]]]] = {
     "stat_files": stat_files,
     "read_files": read_files,
@@ -221,4 +249,5 @@ JOBS: dict[str, Callable[..., Iterator[tuple[Any, ...]]]] = {
     "device_mapper": device_mapper,
     "processes": processes,
     "search_log": search_log,
+    "flush": flush,
 }

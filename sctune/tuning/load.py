@@ -24,6 +24,8 @@ LEAVE = "leave"
 """--set KEY=leave: this setting is left alone."""
 FLUSH_SPEED = "flush_speed"
 """--set flush_speed=SPEED: no setting, but what sizes are made of."""
+MEASURED = "measured:"
+"""--set flush_speed=measured:FOLDER: the same, found out first."""
 PATHS_OF_HOST = "paths"
 """--set paths=any: how many paths disks have does not matter; one and several say it for the profile."""
 
@@ -169,6 +171,8 @@ def override(profile: Profile, given: Sequence[str]) -> Overridden:
         if not equals or not key:
             raise UserError(f"--set {text}: expected KEY=VALUE", "such as --set vm.dirty_ratio=20")
         if key == FLUSH_SPEED:
+            if value.startswith(MEASURED):
+                raise UserError(f"--set {text}: only apply-profile measures", f"Give a number: {FLUSH_SPEED}=400MiB/s")
             flush_speed = _speed(value)
             continue
         if key == PATHS_OF_HOST:
