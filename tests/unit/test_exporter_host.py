@@ -142,6 +142,20 @@ def test_disk_that_cannot_be_read() -> None:
     run = initiator((session(),), (Unavailable(reason=Reason.MALFORMED, what="/sys/block/sda/device/ioerr_cnt"),))
     assert run.of("sctune_initiator_device_requests_total") == {}
     assert run.skipped == {"parse": 1}
+    assert "ioerr_cnt" in run.why
+
+
+def test_disk_that_cannot_be_read_once_makes_no_spike_afterwards() -> None:
+    memory = Memory()
+    lost = Unavailable(reason=Reason.FAILED, what="/sys/block/sda/device/iorequest_cnt")
+    told = []
+    for one in (counters(1_000_000), counters(1_000_010), lost, counters(1_000_020)):
+        run = initiator((session(), session(2, target="iqn.u", disks=("sdb",))), (one, counters(7, name="sdb")), memory)
+        told.append(run.of("sctune_initiator_device_requests_total").get((*AT, "1")))
+        # The other one is told of all the while.
+        assert run.of("sctune_initiator_device_requests_total")[("iqn.u", *AT[1:], "1")] == 0
+        assert bool(run.why) is isinstance(one, Unavailable)
+    assert told == [0, 10, None, 20]
 
 
 def test_two_sessions_of_one_name_are_one_series() -> None:

@@ -11,7 +11,7 @@ from sctune.model.io import ScsiCounters
 from sctune.unavailable import Reason, Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Hashable, Iterable, Iterator, Mapping
 
     from sctune.exporters.prometheus.collector import Look
     from sctune.exporters.prometheus.samples import Samples
@@ -163,7 +163,8 @@ def _describe(session: IscsiSession, samples: Samples) -> None:
 
 
 def _count(look: Look, sessions: Iterable[IscsiSession], kept: Iterable[IscsiSession], samples: Samples) -> None:
-    """Adds up the counters of all disks, and tells of those of the sessions that are kept."""
+    """Adds up the counters of all disks, and tells of those of the sessions that are kept. Raises CannotCollect for a disk whose
+    counters could not be read, when all others are told of."""
     counted, devices = look.inventory.scsi_io, look.inventory.devices
     for part in (counted, devices):
         if isinstance(part, Unavailable):
@@ -174,9 +175,10 @@ def _count(look: Look, sessions: Iterable[IscsiSession], kept: Iterable[IscsiSes
     disks = {device.name: device for device in devices if device.session in by_number}
     owners = {name: (*labels_of(by_number[device.session or 0]), _lun(device)) for name, device in disks.items()}
     totals = look.memory.of(DiskTotals)
-    totals.add(_readings(counted, disks, owners), (_COUNTS,) * len(COUNTERS), past=look.options.once)
     found = {one.name: one for one in counted if isinstance(one, ScsiCounters)}
-    totals.keep({owners[name] for name in found if name in owners}, len(COUNTERS))
+    unread = [_source(device) for name, device in disks.items() if name not in found]
+    totals.add(_readings(found.values(), disks, owners), (_COUNTS,) * len(COUNTERS), past=look.options.once, unread=unread)
+    totals.keep(set(owners.values()), len(COUNTERS))
     wanted = {session.number for session in kept}
     for name, device in disks.items():
         if device.session not in wanted:
@@ -188,16 +190,24 @@ def _count(look: Look, sessions: Iterable[IscsiSession], kept: Iterable[IscsiSes
         for metric, value in zip(COUNTERS, totals.total(owners[name]) or (), strict=False):
             if metric is not TIMEOUTS or found[name].timeouts is not None:
                 samples.add(metric, float(value), *owners[name])
+    failed = [one for one in counted if isinstance(one, Unavailable)]
+    if failed:
+        raise CannotCollect(str(failed[0]))
+
+
+def _source(device: BlockDevice) -> Hashable:
+    """What tells one disk's counters from another's: a name is used again after a new login."""
+    return device.name, device.session
 
 
 def _readings(
-    counted: Iterable[ScsiCounters | Unavailable], disks: Mapping[str, BlockDevice], owners: Mapping[str, tuple[str, ...]]
+    counted: Iterable[ScsiCounters], disks: Mapping[str, BlockDevice], owners: Mapping[str, tuple[str, ...]]
 ) -> Iterator[Reading]:
     for one in counted:
-        if isinstance(one, ScsiCounters) and one.name in disks:
+        if one.name in disks:
             # Newer kernels count in 64 bits and print them: then nothing wraps, and the lower half of what was added is the same.
             values = tuple(value % _COUNTS for value in (one.sent, one.completed, one.errors, one.timeouts or 0))
-            yield Reading(source=(one.name, disks[one.name].session), owner=owners[one.name], values=values)
+            yield Reading(source=_source(disks[one.name]), owner=owners[one.name], values=values)
 
 
 def _lun(device: BlockDevice) -> str:
