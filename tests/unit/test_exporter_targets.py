@@ -168,6 +168,16 @@ def test_what_else_cannot_be_read_still_fails_the_volumes() -> None:
     assert run.why == "/sys/block: denied"
 
 
+@pytest.mark.parametrize("part", ["loops", "stores", "lvm", "dm", "chains", "sessions"])
+def test_totals_of_volumes_that_may_be_too_small_are_not_told(part: str) -> None:
+    totals = ("sctune_volumes", "sctune_volumes_size_bytes", "sctune_volumes_allocated_bytes")
+    whole = collect(VOLUMES, storage_controller(2))
+    assert all(whole.of(name) for name in totals)
+    run = collect(VOLUMES, storage_controller(2), **{part: Unavailable(reason=Reason.TIMEOUT, what=part)})
+    assert f"{part}: timeout" in run.why
+    assert [name for name in totals if run.of(name)] == []
+
+
 @pytest.mark.parametrize("answer", ["garbage", "Target x: y\n", "", "\x00\xff", "Target 1: " + "a" * 100_000])
 def test_garbage_stays_in_these_collectors(answer: str) -> None:
     host = FakeHost(files={f"{SOCKET}": ""}, tgt_answers={(mode, 0, None): answer for mode in TgtMode})
