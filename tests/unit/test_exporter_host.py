@@ -167,6 +167,23 @@ def test_two_sessions_of_one_name_are_one_series() -> None:
     assert run.of("sctune_initiator_sessions")[("logged_in",)] == 2
 
 
+@pytest.mark.parametrize(
+    ("words", "worst"),
+    [
+        (("LOGGED_IN", "FAILED"), "failed"),
+        (("FAILED", "LOGGED_IN"), "failed"),
+        (("LOGGED_IN", "FREE"), "free"),
+        (("LOGGED_IN", ""), "unknown"),
+        (("FREE", "FAILED", "LOGGED_IN"), "failed"),
+    ],
+)
+@pytest.mark.parametrize("limit", [1, 10])
+def test_a_failed_session_does_not_hide_behind_a_good_one_of_the_same_name(words: tuple[str, ...], worst: str, limit: int) -> None:
+    sessions = tuple(session(number, word, disks=()) for number, word in enumerate(words, 1))
+    run = initiator(sessions, options=Options(limits={"initiator": limit}))
+    assert run.of("sctune_initiator_session_state") == {(*AT, one): float(one == worst) for one in STATES}
+
+
 @pytest.mark.parametrize("name", ["storage-controller-healthy", "tgtd-killed", "network-lost"])
 def test_recorded_initiators(name: str) -> None:
     run = collect(INITIATOR, recorded(name))

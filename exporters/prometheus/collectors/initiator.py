@@ -24,6 +24,7 @@ _SCSI = "/sys/block/sdX/device"
 _SESSION = ("target", "portal", "interface")
 _DISK = (*_SESSION, "lun")
 STATES = ("logged_in", "failed", "free", "unknown")
+_WORST_FIRST = ("failed", "free", "unknown", "logged_in")
 
 SESSIONS = Metric(
     name="sctune_initiator_sessions", about="Sessions in each state.", source=f"{_SESSION_FOLDER}/*/state", labels=("state",)
@@ -31,7 +32,7 @@ SESSIONS = Metric(
 STATE = Metric(
     name="sctune_initiator_session_state",
     about="The session's state (1): failed, its target does not answer and I/O waits; free, it waited for as long as it was told "
-    "to and I/O fails.",
+    "to and I/O fails. Of several sessions with the same labels, the worst.",
     source=f"{_SESSION_FOLDER}/*/state",
     labels=(*_SESSION, "state"),
     detail=True,
@@ -130,8 +131,9 @@ def collect(look: Look, samples: Samples) -> None:
     kept = sessions[: look.options.limit_of("initiator")]
     if len(kept) < len(sessions):
         samples.skip("limit", len(sessions) - len(kept))
+    worst = _worst(sessions)
     for session in kept:
-        _describe(session, samples)
+        _describe(session, worst[labels_of(session)], samples)
     _count(look, sessions, kept, samples)
 
 
@@ -146,9 +148,18 @@ def labels_of(session: IscsiSession) -> tuple[str, str, str]:
     return session.target, session.portal, session.interface
 
 
-def _describe(session: IscsiSession, samples: Samples) -> None:
+def _worst(sessions: Iterable[IscsiSession]) -> dict[tuple[str, str, str], str]:
+    """The worst state by the labels of sessions: with node.session.nr_sessions above 1, several have the same, and are one series."""
+    found: dict[tuple[str, str, str], str] = {}
+    for session in sessions:
+        at = labels_of(session)
+        found[at] = min(state_word(session), found.get(at, _WORST_FIRST[-1]), key=_WORST_FIRST.index)
+    return found
+
+
+def _describe(session: IscsiSession, state: str, samples: Samples) -> None:
     at = labels_of(session)
-    samples.states(STATE, STATES, state_word(session), *at)
+    samples.states(STATE, STATES, state, *at)
     samples.add(INFO, 1.0, *at, f"session{session.number}", session.initiator)
     connection = session.connections[0] if session.connections else None
     for metric, seconds in (
