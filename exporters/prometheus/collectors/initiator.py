@@ -149,7 +149,7 @@ def labels_of(session: IscsiSession) -> tuple[str, str, str]:
 
 
 def _worst(sessions: Iterable[IscsiSession]) -> dict[tuple[str, str, str], str]:
-    """The worst state by the labels of sessions: with node.session.nr_sessions above 1, several have the same and are one series."""
+    """The worst state by the labels of sessions: with node.session.nr_sessions above 1, several are one series."""
     found: dict[tuple[str, str, str], str] = {}
     for session in sessions:
         at = labels_of(session)
