@@ -309,7 +309,8 @@ def test_quota_needs_neither_tgtd_nor_what_is_not_on_this_host() -> None:
     config = Config(quotas=Quotas(total=10 * GIB))
     whole = collect(QUOTA, recorded("eucalyptus-das"), config=config)
     for reason, part in ((Reason.TIMEOUT, "tgt"), (Reason.ABSENT, "stores")):
-        run = collect(QUOTA, recorded("eucalyptus-das"), config=config, **{part: Unavailable(reason=reason, what=part)})
+        parts: dict[str, Any] = {part: Unavailable(reason=reason, what=part)}
+        run = collect(QUOTA, recorded("eucalyptus-das"), config=config, **parts)
         assert run.why == ""
         assert run.series == whole.series
     assert whole.of("sctune_quota_used_bytes")[("total",)] > 0
