@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -173,7 +173,8 @@ def test_totals_of_volumes_that_may_be_too_small_are_not_told(part: str) -> None
     totals = ("sctune_volumes", "sctune_volumes_size_bytes", "sctune_volumes_allocated_bytes")
     whole = collect(VOLUMES, storage_controller(2))
     assert all(whole.of(name) for name in totals)
-    run = collect(VOLUMES, storage_controller(2), **{part: Unavailable(reason=Reason.TIMEOUT, what=part)})
+    parts: dict[str, Any] = {part: Unavailable(reason=Reason.TIMEOUT, what=part)}
+    run = collect(VOLUMES, storage_controller(2), **parts)
     assert f"{part}: timeout" in run.why
     assert [name for name in totals if run.of(name)] == []
 
