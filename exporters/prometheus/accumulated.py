@@ -29,19 +29,25 @@ class Accumulated:
     started anew would else show a session's whole past as if it had happened since the last answer."""
 
     def __init__(self) -> None:
-        self._last: dict[Hashable, tuple[int, ...]] = {}
+        self._last: dict[Hashable, tuple[int, ...] | None] = {}
+        """What each source had counted when it was last read; None: it was there at the first reading, and has never been read."""
         self._totals: dict[tuple[str, ...], tuple[int, ...]] = {}
         self._begun = False
 
-    def add(self, readings: Iterable[Reading], wraps: tuple[int, ...], *, past: bool) -> None:
-        """Adds what came since the last reading of each source, all of a source that is new. A source that is not among these is
-        forgotten. `wraps` says for each counter at how many values it begins anew, 0 where it never does in the life of a machine.
-        `past`: what the first reading finds counts too, for an answer that no other will follow."""
-        last: dict[Hashable, tuple[int, ...]] = {}
+    def add(self, readings: Iterable[Reading], wraps: tuple[int, ...], *, past: bool, unread: Iterable[Hashable] = ()) -> None:
+        """Adds what came since the last reading of each source, all of a source that is new. `unread` are sources that are there
+        and could not be read: what came meanwhile is added when they are read again. A source that is among neither is forgotten.
+        `wraps` says for each counter at how many values it begins anew, 0 where it never does in the life of a machine. `past`:
+        what the first reading finds counts too, for an answer that no other will follow."""
+        last: dict[Hashable, tuple[int, ...] | None] = {}
         nothing = (0,) * len(wraps)
+        new_from = nothing if self._begun or past else None
+        for source in unread:
+            if source in self._last or new_from is None:
+                last[source] = self._last.get(source)
         for reading in readings:
-            before = self._last.get(reading.source, nothing if self._begun or past else reading.values)
-            new = since(before, reading.values, wraps)
+            before = self._last.get(reading.source, new_from)
+            new = nothing if before is None else since(before, reading.values, wraps)
             total = self._totals.get(reading.owner)
             self._totals[reading.owner] = new if total is None else tuple(a + b for a, b in zip(total, new, strict=True))
             last[reading.source] = reading.values
@@ -49,7 +55,7 @@ class Accumulated:
         self._begun = True
 
     def keep(self, owners: Iterable[tuple[str, ...]], counters: int) -> None:
-        """These owners are there now: one that was never read has counted 0, any other is forgotten."""
+        """These owners are there now, read or not: one that was never read has counted 0, any other is forgotten."""
         zero = (0,) * counters
         self._totals = {owner: self._totals.get(owner, zero) for owner in owners}
 

@@ -68,9 +68,16 @@ class Runner:
                 return last
             run = Run(self.name, self._options.detail_of(self.name))
             thread = threading.Thread(target=self._go, args=(run, look), name=f"collector-{self.name}", daemon=True)
-            thread.start()
             self._last = run
-            return run
+            try:
+                thread.start()
+                return run
+            except RuntimeError as error:  # no more tasks (TasksMax of the unit, RLIMIT_NPROC) or no memory for its stack
+                run.why = f"no thread could be started for it ({error})"
+                run.samples = None
+                run.done.set()
+        self._say(run.why)
+        return run
 
     def outcome(self, run: Run, until: float) -> Ran:
         """How a run went that is waited for until `until` (time.monotonic()) and its own deadline."""

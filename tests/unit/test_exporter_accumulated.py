@@ -51,6 +51,29 @@ def test_made_anew_under_the_same_name() -> None:
     assert since((5000, 900), (5000, 20), (0, WRAP)) == (5000, 20)
 
 
+def test_source_that_is_there_and_was_not_read_is_not_new_afterwards() -> None:
+    kept = Accumulated()
+    for value in (1_000_000, 1_000_010, None, None, 1_000_020):
+        there = [] if value is None else [reading(1, value)]
+        kept.add(there, (0,), past=False, unread=[1] if value is None else [])
+        kept.keep([LUN], 1)
+    assert kept.total(LUN) == (20,)
+
+
+def test_source_that_was_not_read_at_first_has_no_past() -> None:
+    kept = Accumulated()
+    for readings, unread in (
+        ([], [1]),
+        ([], [1, 2]),
+        ([reading(1, 500), reading(2, 7)], []),
+        ([reading(1, 501), reading(2, 7)], []),
+    ):
+        kept.add(readings, (0,), past=False, unread=unread)
+        kept.keep([LUN], 1)
+    # The second one came after the first reading: all that it has is new.
+    assert kept.total(LUN) == (8,)
+
+
 def test_owner_that_is_gone_is_forgotten() -> None:
     kept = Accumulated()
     kept.add([reading(1, 10)], (0,), past=True)

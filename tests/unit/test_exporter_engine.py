@@ -130,6 +130,26 @@ def test_even_an_exit_fails_alone() -> None:
     assert success(engine(collector("leaves", leave)).scrape(Wanted()), "leaves") == 0.0
 
 
+def test_a_thread_that_cannot_be_started_fails_its_collector_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    start = threading.Thread.start
+    short = True
+
+    def refuse(thread: threading.Thread) -> None:
+        if short and thread.name == "collector-one":
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    log = Log()
+    made = engine(gives("one"), gives("two"), log=log, options=Options(own=False, interval=0.0))
+    text = made.scrape(Wanted())
+    assert (success(text, "one"), success(text, "two")) == (0.0, 1.0)
+    assert ("sctune_one_things", "a") not in values(text)
+    short = False
+    assert success(made.scrape(Wanted()), "one") == 1.0
+    assert log.lines == ["collector one: no thread could be started for it (can't start new thread)", "collector one: works again"]
+
+
 @pytest.fixture
 def gate() -> Iterator[threading.Event]:
     made = threading.Event()

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from sctune.config.model import AccountLimits, Config, Quotas
-from sctune.exporters.prometheus.collector import Memory
+from sctune.exporters.prometheus.collector import Look, Memory
 from sctune.exporters.prometheus.collectors.initiator import COLLECTOR as INITIATOR
 from sctune.exporters.prometheus.collectors.initiator import STATES
 from sctune.exporters.prometheus.collectors.pressure import COLLECTOR as PRESSURE
 from sctune.exporters.prometheus.collectors.pressure import parse_totals
 from sctune.exporters.prometheus.collectors.quota import COLLECTOR as QUOTA
 from sctune.exporters.prometheus.collectors.tuning import COLLECTOR as TUNING
+from sctune.exporters.prometheus.kept_lvm import KeptLvm
+from sctune.exporters.prometheus.look_inventory import LookInventory, LvmAge
+from sctune.exporters.prometheus.options import Options
+from sctune.exporters.prometheus.samples import Samples
+from sctune.inventory import Inventory
 from sctune.model.applied import Applied, Drift, Kind, Setting, Transaction
 from sctune.model.block import BlockDevice, BlockKind
 from sctune.model.initiator import IscsiConnection, IscsiSession
@@ -23,9 +28,6 @@ from sctune.model.units import GIB
 from sctune.unavailable import Reason, Unavailable
 from tests.fakes import FakeHost
 from tests.unit.collecting import Run, collect, recorded
-
-if TYPE_CHECKING:
-    from sctune.exporters.prometheus.options import Options
 
 ABSENT = Unavailable(reason=Reason.ABSENT, what="/sys/class/iscsi_session")
 DENIED = Unavailable(reason=Reason.DENIED, what="/x")
@@ -142,6 +144,20 @@ def test_disk_that_cannot_be_read() -> None:
     run = initiator((session(),), (Unavailable(reason=Reason.MALFORMED, what="/sys/block/sda/device/ioerr_cnt"),))
     assert run.of("sctune_initiator_device_requests_total") == {}
     assert run.skipped == {"parse": 1}
+    assert "ioerr_cnt" in run.why
+
+
+def test_disk_that_cannot_be_read_once_makes_no_spike_afterwards() -> None:
+    memory = Memory()
+    lost = Unavailable(reason=Reason.FAILED, what="/sys/block/sda/device/iorequest_cnt")
+    told = []
+    for one in (counters(1_000_000), counters(1_000_010), lost, counters(1_000_020)):
+        run = initiator((session(), session(2, target="iqn.u", disks=("sdb",))), (one, counters(7, name="sdb")), memory)
+        told.append(run.of("sctune_initiator_device_requests_total").get((*AT, "1")))
+        # The other one is told of all the while.
+        assert run.of("sctune_initiator_device_requests_total")[("iqn.u", *AT[1:], "1")] == 0
+        assert bool(run.why) is isinstance(one, Unavailable)
+    assert told == [0, 10, None, 20]
 
 
 def test_two_sessions_of_one_name_are_one_series() -> None:
@@ -149,6 +165,23 @@ def test_two_sessions_of_one_name_are_one_series() -> None:
     assert len(run.of("sctune_initiator_session_state")) == len(STATES)
     assert run.skipped["duplicate"] > 0
     assert run.of("sctune_initiator_sessions")[("logged_in",)] == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "worst"),
+    [
+        (("LOGGED_IN", "FAILED"), "failed"),
+        (("FAILED", "LOGGED_IN"), "failed"),
+        (("LOGGED_IN", "FREE"), "free"),
+        (("LOGGED_IN", ""), "unknown"),
+        (("FREE", "FAILED", "LOGGED_IN"), "failed"),
+    ],
+)
+@pytest.mark.parametrize("limit", [1, 10])
+def test_a_failed_session_does_not_hide_behind_a_good_one_of_the_same_name(words: tuple[str, ...], worst: str, limit: int) -> None:
+    sessions = tuple(session(number, word, disks=()) for number, word in enumerate(words, 1))
+    run = initiator(sessions, options=Options(limits={"initiator": limit}))
+    assert run.of("sctune_initiator_session_state") == {(*AT, one): float(one == worst) for one in STATES}
 
 
 @pytest.mark.parametrize("name", ["storage-controller-healthy", "tgtd-killed", "network-lost"])
@@ -261,7 +294,42 @@ def test_quotas_of_host_and_accounts() -> None:
     assert run.of("sctune_quota_used_snapshots") == {("account/idle",): 0}
 
 
+@pytest.mark.parametrize("part", ["lvm", "dm", "loops", "stores"])
+def test_quota_whose_use_is_not_known_is_not_said_to_be_small(part: str) -> None:
+    quotas = Quotas(total=10 * GIB, snapshots_total=5 * GIB, accounts={"lab": AccountLimits(volumes=5, snapshots=2, total=GIB)})
+    blind: dict[str, Any] = {part: Unavailable(reason=Reason.TIMEOUT, what=part)}
+    run = collect(QUOTA, recorded("eucalyptus-das"), config=Config(quotas=quotas), **blind)
+    assert run.why == f"{part}: timeout"
+    assert not [key for key in run.series if "_used_" in key[0]]
+    assert run.of("sctune_quota_limit_bytes") == {("total",): 10 * GIB, ("snapshots_total",): 5 * GIB, ("account/lab",): GIB}
+    assert run.of("sctune_quota_limit_volumes") == {("account/lab",): 5}
+
+
+def test_quota_needs_neither_tgtd_nor_what_is_not_on_this_host() -> None:
+    config = Config(quotas=Quotas(total=10 * GIB))
+    whole = collect(QUOTA, recorded("eucalyptus-das"), config=config)
+    for reason, part in ((Reason.TIMEOUT, "tgt"), (Reason.ABSENT, "stores")):
+        parts: dict[str, Any] = {part: Unavailable(reason=reason, what=part)}
+        run = collect(QUOTA, recorded("eucalyptus-das"), config=config, **parts)
+        assert run.why == ""
+        assert run.series == whole.series
+    assert whole.of("sctune_quota_used_bytes")[("total",)] > 0
+    assert {"sysfs", "lvm_fullreport"} <= set(whole.sources)
+
+
+def test_quota_of_a_report_of_lvm_that_is_old_has_its_age() -> None:
+    host = recorded("eucalyptus-das")
+    inventory = Inventory(host, Config(quotas=Quotas(total=10 * GIB)))
+    look = LookInventory(host, inventory.config, KeptLvm(lambda: inventory))
+    _ = look.lvm
+    look.lvm_age = LvmAge(read_at=1234.0, stale=True)
+    samples = Samples()
+    QUOTA.collect(Look(inventory=look, options=Options(), memory=Memory(), now=look.clock.now), samples)
+    assert samples.read_at == 1234.0
+
+
 def test_quota_over_a_store_that_hangs() -> None:
     run = collect(QUOTA, recorded("store-nfs-server-stopped"), config=Config(quotas=Quotas(total=10 * GIB)))
     assert run.why
     assert run.of("sctune_quota_limit_bytes") == {("total",): 10 * GIB}
+    assert run.of("sctune_quota_used_bytes") == {}

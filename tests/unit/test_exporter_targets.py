@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -166,6 +166,17 @@ def test_one_silent_daemon_hides_only_what_the_other_one_does_not_export() -> No
 def test_what_else_cannot_be_read_still_fails_the_volumes() -> None:
     run = collect(VOLUMES, storage_controller(1), tgt=HUNG, loops=Unavailable(reason=Reason.DENIED, what="/sys/block"))
     assert run.why == "/sys/block: denied"
+
+
+@pytest.mark.parametrize("part", ["loops", "stores", "lvm", "dm", "chains", "sessions"])
+def test_totals_of_volumes_that_may_be_too_small_are_not_told(part: str) -> None:
+    totals = ("sctune_volumes", "sctune_volumes_size_bytes", "sctune_volumes_allocated_bytes")
+    whole = collect(VOLUMES, storage_controller(2))
+    assert all(whole.of(name) for name in totals)
+    parts: dict[str, Any] = {part: Unavailable(reason=Reason.TIMEOUT, what=part)}
+    run = collect(VOLUMES, storage_controller(2), **parts)
+    assert f"{part}: timeout" in run.why
+    assert [name for name in totals if run.of(name)] == []
 
 
 @pytest.mark.parametrize("answer", ["garbage", "Target x: y\n", "", "\x00\xff", "Target 1: " + "a" * 100_000])

@@ -11,7 +11,7 @@ from sctune.model.io import ScsiCounters
 from sctune.unavailable import Reason, Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Hashable, Iterable, Iterator, Mapping
 
     from sctune.exporters.prometheus.collector import Look
     from sctune.exporters.prometheus.samples import Samples
@@ -24,6 +24,7 @@ _SCSI = "/sys/block/sdX/device"
 _SESSION = ("target", "portal", "interface")
 _DISK = (*_SESSION, "lun")
 STATES = ("logged_in", "failed", "free", "unknown")
+_WORST_FIRST = ("failed", "free", "unknown", "logged_in")
 
 SESSIONS = Metric(
     name="sctune_initiator_sessions", about="Sessions in each state.", source=f"{_SESSION_FOLDER}/*/state", labels=("state",)
@@ -31,7 +32,7 @@ SESSIONS = Metric(
 STATE = Metric(
     name="sctune_initiator_session_state",
     about="The session's state (1): failed, its target does not answer and I/O waits; free, it waited for as long as it was told "
-    "to and I/O fails.",
+    "to and I/O fails. Of several sessions with the same labels, the worst.",
     source=f"{_SESSION_FOLDER}/*/state",
     labels=(*_SESSION, "state"),
     detail=True,
@@ -130,8 +131,9 @@ def collect(look: Look, samples: Samples) -> None:
     kept = sessions[: look.options.limit_of("initiator")]
     if len(kept) < len(sessions):
         samples.skip("limit", len(sessions) - len(kept))
+    worst = _worst(sessions)
     for session in kept:
-        _describe(session, samples)
+        _describe(session, worst[labels_of(session)], samples)
     _count(look, sessions, kept, samples)
 
 
@@ -146,9 +148,18 @@ def labels_of(session: IscsiSession) -> tuple[str, str, str]:
     return session.target, session.portal, session.interface
 
 
-def _describe(session: IscsiSession, samples: Samples) -> None:
+def _worst(sessions: Iterable[IscsiSession]) -> dict[tuple[str, str, str], str]:
+    """The worst state by the labels of sessions: with node.session.nr_sessions above 1, several are one series."""
+    found: dict[tuple[str, str, str], str] = {}
+    for session in sessions:
+        at = labels_of(session)
+        found[at] = min(state_word(session), found.get(at, _WORST_FIRST[-1]), key=_WORST_FIRST.index)
+    return found
+
+
+def _describe(session: IscsiSession, state: str, samples: Samples) -> None:
     at = labels_of(session)
-    samples.states(STATE, STATES, state_word(session), *at)
+    samples.states(STATE, STATES, state, *at)
     samples.add(INFO, 1.0, *at, f"session{session.number}", session.initiator)
     connection = session.connections[0] if session.connections else None
     for metric, seconds in (
@@ -163,7 +174,8 @@ def _describe(session: IscsiSession, samples: Samples) -> None:
 
 
 def _count(look: Look, sessions: Iterable[IscsiSession], kept: Iterable[IscsiSession], samples: Samples) -> None:
-    """Adds up the counters of all disks, and tells of those of the sessions that are kept."""
+    """Adds up the counters of all disks, and tells of those of the sessions that are kept. Raises CannotCollect for a disk whose
+    counters could not be read, when all others are told of."""
     counted, devices = look.inventory.scsi_io, look.inventory.devices
     for part in (counted, devices):
         if isinstance(part, Unavailable):
@@ -174,9 +186,10 @@ def _count(look: Look, sessions: Iterable[IscsiSession], kept: Iterable[IscsiSes
     disks = {device.name: device for device in devices if device.session in by_number}
     owners = {name: (*labels_of(by_number[device.session or 0]), _lun(device)) for name, device in disks.items()}
     totals = look.memory.of(DiskTotals)
-    totals.add(_readings(counted, disks, owners), (_COUNTS,) * len(COUNTERS), past=look.options.once)
     found = {one.name: one for one in counted if isinstance(one, ScsiCounters)}
-    totals.keep({owners[name] for name in found if name in owners}, len(COUNTERS))
+    unread = [_source(device) for name, device in disks.items() if name not in found]
+    totals.add(_readings(found.values(), disks, owners), (_COUNTS,) * len(COUNTERS), past=look.options.once, unread=unread)
+    totals.keep(set(owners.values()), len(COUNTERS))
     wanted = {session.number for session in kept}
     for name, device in disks.items():
         if device.session not in wanted:
@@ -188,16 +201,24 @@ def _count(look: Look, sessions: Iterable[IscsiSession], kept: Iterable[IscsiSes
         for metric, value in zip(COUNTERS, totals.total(owners[name]) or (), strict=False):
             if metric is not TIMEOUTS or found[name].timeouts is not None:
                 samples.add(metric, float(value), *owners[name])
+    failed = [one for one in counted if isinstance(one, Unavailable)]
+    if failed:
+        raise CannotCollect(str(failed[0]))
+
+
+def _source(device: BlockDevice) -> Hashable:
+    """What tells one disk's counters from another's: a name is used again after a new login."""
+    return device.name, device.session
 
 
 def _readings(
-    counted: Iterable[ScsiCounters | Unavailable], disks: Mapping[str, BlockDevice], owners: Mapping[str, tuple[str, ...]]
+    counted: Iterable[ScsiCounters], disks: Mapping[str, BlockDevice], owners: Mapping[str, tuple[str, ...]]
 ) -> Iterator[Reading]:
     for one in counted:
-        if isinstance(one, ScsiCounters) and one.name in disks:
+        if one.name in disks:
             # Newer kernels count in 64 bits and print them: then nothing wraps, and the lower half of what was added is the same.
             values = tuple(value % _COUNTS for value in (one.sent, one.completed, one.errors, one.timeouts or 0))
-            yield Reading(source=(one.name, disks[one.name].session), owner=owners[one.name], values=values)
+            yield Reading(source=_source(disks[one.name]), owner=owners[one.name], values=values)
 
 
 def _lun(device: BlockDevice) -> str:

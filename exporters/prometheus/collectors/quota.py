@@ -6,9 +6,13 @@ from typing import TYPE_CHECKING
 
 from sctune.account_quota import account_use
 from sctune.exporters.prometheus.collector import CannotCollect, Collector
+from sctune.exporters.prometheus.collectors.volumes import sources
+from sctune.exporters.prometheus.look_inventory import lvm_age
 from sctune.exporters.prometheus.metric import Metric
+from sctune.exporters.prometheus.served import silent
 from sctune.quota import limits, partitions_of, properties_source, snapshots_used, volumes_used
 from sctune.unavailable import Reason, Unavailable, known
+from sctune.volume_state import blind_parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -16,8 +20,7 @@ if TYPE_CHECKING:
     from sctune.account_quota import Against
     from sctune.exporters.prometheus.collector import Look
     from sctune.exporters.prometheus.samples import Samples
-    from sctune.model.chain import Chains
-    from sctune.model.store import VolumeStore
+    from sctune.inventory import Inventory
 
 _USED = "the chains of this host's volumes and the files of its snapshots, in logical sizes (N GiB as asked for)"
 _LIMIT = "quotas of the configuration, else recorded cloud properties"
@@ -33,7 +36,7 @@ LIMIT_BYTES = Metric(
 )
 USED_BYTES = Metric(
     name="sctune_quota_used_bytes",
-    about=f"How much there is of what counts against the limit, at least: a store that cannot be read makes it less. {_WHOSE}",
+    about=f"How much there is of what counts against the limit; absent while a layer of volumes cannot be looked at. {_WHOSE}",
     source=_USED,
     labels=_QUOTA,
 )
@@ -59,53 +62,59 @@ METRICS = (LIMIT_BYTES, USED_BYTES, LIMIT_VOLUMES, USED_VOLUMES, LIMIT_SNAPSHOTS
 
 
 def collect(look: Look, samples: Samples) -> None:
-    """Fills in what is limited. What is used is told of that alone: volumes' own metrics have the rest."""
+    """Fills in what is limited. What is used is told of that alone: volumes' own metrics have the rest. Where a layer could not be
+    looked at, more is used than can be counted: then the limits alone are told."""
     inventory = look.inventory
     chains, stores, cloud = inventory.chains, inventory.stores, inventory.cloud
     if isinstance(chains, Unavailable):
         raise CannotCollect(str(chains))
     in_force = limits(inventory.config.quotas, known(cloud), partitions=partitions_of(chains), source=properties_source(inventory))
+    quotas = inventory.config.quotas
+    accounts = quotas.accounts if quotas is not None else {}
+    blind = _blind(inventory)
     if in_force.total is not None:
         samples.add(LIMIT_BYTES, float(in_force.total.size), TOTAL)
-        samples.add(USED_BYTES, float(volumes_used(chains.chains, stores).size), TOTAL)
+        if not blind:
+            samples.add(USED_BYTES, float(volumes_used(chains.chains, stores).size), TOTAL)
     if in_force.snapshots is not None:
         samples.add(LIMIT_BYTES, float(in_force.snapshots.size), SNAPSHOTS)
-        samples.add(USED_BYTES, float(snapshots_used(chains, stores).size), SNAPSHOTS)
-    accounts = _accounts(look, chains, stores, samples)
+        if not blind:
+            samples.add(USED_BYTES, float(snapshots_used(chains, stores).size), SNAPSHOTS)
+    for name, account in accounts.items():
+        use = account_use(name, account, chains, stores)
+        _told(f"account/{name}", (*use.volumes, *use.snapshots), samples, counted=not blind)
     if accounts or in_force.total is not None or in_force.snapshots is not None:
-        _need(stores)
+        _looked_at(inventory, samples)
+        if blind:
+            raise CannotCollect(str(blind[0]))
     if isinstance(cloud, Unavailable) and cloud.reason is not Reason.ABSENT:
         raise CannotCollect(str(cloud))
 
 
-def _accounts(look: Look, chains: Chains, stores: tuple[VolumeStore, ...] | Unavailable, samples: Samples) -> bool:
-    quotas = look.inventory.config.quotas
-    accounts = quotas.accounts if quotas is not None else {}
-    for name, account in accounts.items():
-        use = account_use(name, account, chains, stores)
-        _told(f"account/{name}", (*use.volumes, *use.snapshots), samples)
-    return bool(accounts)
+def _blind(inventory: Inventory) -> tuple[Unavailable, ...]:
+    """The layers that hide what is used. What tgtd exports is none of them: what a cloud made has a file or an LV besides."""
+    hidden = silent(inventory)
+    return tuple(one for one in blind_parts(inventory) if one not in hidden)
 
 
-def _told(quota: str, numbers: Iterable[Against], samples: Samples) -> None:
+def _looked_at(inventory: Inventory, samples: Samples) -> None:
+    for source in sources(inventory):
+        samples.used(source)
+    age = lvm_age(inventory)
+    if age is not None and age.stale:
+        samples.read(age.read_at)
+
+
+def _told(quota: str, numbers: Iterable[Against], samples: Samples, *, counted: bool) -> None:
+    """An account's limits and, where it could be counted, what it has of them."""
     for one in numbers:
         if one.is_size:
             limit, used = LIMIT_BYTES, USED_BYTES
         else:
             limit, used = (LIMIT_VOLUMES, USED_VOLUMES) if one.what == "volumes" else (LIMIT_SNAPSHOTS, USED_SNAPSHOTS)
         samples.add(limit, float(one.limit), quota)
-        samples.add(used, float(one.used), quota)
-
-
-def _need(stores: tuple[VolumeStore, ...] | Unavailable) -> None:
-    """Raises CannotCollect where a store could not be read: what is used is more than was counted then."""
-    if isinstance(stores, Unavailable):
-        if stores.reason is not Reason.ABSENT:
-            raise CannotCollect(str(stores))
-        return
-    for store in stores:
-        if isinstance(store.files, Unavailable) and store.files.reason is not Reason.ABSENT:
-            raise CannotCollect(str(store.files))
+        if counted:
+            samples.add(used, float(one.used), quota)
 
 
 COLLECTOR = Collector(

@@ -12,10 +12,10 @@ from sctune.exporters.prometheus.metric import Metric
 from sctune.exporters.prometheus.served import silent
 from sctune.model.volume import VolumeState
 from sctune.unavailable import Reason, Unavailable, known
-from sctune.volumes import is_volume
+from sctune.volumes import is_volume, unread_parts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from sctune.exporters.prometheus.collector import Look
     from sctune.exporters.prometheus.samples import Samples
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from sctune.model.volume import VolumeRow
 
 _CHAIN = "the volume's chain, as `sctune volumes` and `sctune chain` show it"
+_MISSING = "Absent while a part other than tgtd by which volumes are found cannot be looked at."
 _VOLUME = ("volume",)
 STATES = tuple(VolumeState)
 LAYERS = ("file", "loop", "lvm", "target")
@@ -32,14 +33,14 @@ VOLUMES = Metric(
     name="sctune_volumes",
     about="Volumes by state; the worst that is true of a volume counts. Units, the kernel's log and the cloud's logs are not read "
     "for it: what they alone tell is the doctor's. While tgtd does not answer, who is served is unknown, and an exported LV that "
-    "no cloud made is not counted.",
+    "no cloud made is not counted. " + _MISSING,
     source=_CHAIN,
     labels=("state",),
 )
-ALL_SIZE = Metric(name="sctune_volumes_size_bytes", about="What all volumes of this host hold together.", source=_CHAIN)
+ALL_SIZE = Metric(name="sctune_volumes_size_bytes", about="What all volumes of this host hold together. " + _MISSING, source=_CHAIN)
 ALL_ALLOCATED = Metric(
     name="sctune_volumes_allocated_bytes",
-    about="What of them is written: of sparse files and thin LVs less than they hold.",
+    about="What of them is written: of sparse files and thin LVs less than they hold. " + _MISSING,
     source=_CHAIN,
 )
 INFO = Metric(
@@ -117,10 +118,8 @@ def collect(look: Look, samples: Samples) -> None:
     if age is not None and age.stale:
         samples.read(age.read_at)
     hidden = silent(inventory)
-    samples.counts(VOLUMES, STATES, (row.state for row in found.rows))
-    here = [row for row in found.rows if not (row.disks and not row.file and not row.lv)]
-    samples.add(ALL_SIZE, float(sum(row.size or 0 for row in here)))
-    samples.add(ALL_ALLOCATED, float(sum(row.allocated or 0 for row in here)))
+    if chains is not None and all(one in hidden for one in unread_parts(inventory)):
+        _total(found.rows, samples)
     if samples.detail:
         options = look.options
         by_subject = {chain.subject: chain for chain in chains.chains if is_volume(chain)} if chains is not None else {}
@@ -129,6 +128,15 @@ def collect(look: Look, samples: Samples) -> None:
     unread = [one for one in found.unread if one not in hidden]
     if unread:
         raise CannotCollect("; ".join(str(one) for one in unread[:3]))
+
+
+def _total(rows: Iterable[VolumeRow], samples: Samples) -> None:
+    """All volumes together: to be told only where none can be missing."""
+    rows = tuple(rows)
+    samples.counts(VOLUMES, STATES, (row.state for row in rows))
+    here = [row for row in rows if not (row.disks and not row.file and not row.lv)]
+    samples.add(ALL_SIZE, float(sum(row.size or 0 for row in here)))
+    samples.add(ALL_ALLOCATED, float(sum(row.allocated or 0 for row in here)))
 
 
 def sources(inventory: Inventory) -> Iterator[str]:
