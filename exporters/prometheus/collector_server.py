@@ -72,8 +72,8 @@ class CollectorServer:
             self._waker.send(b".")
 
     def serve(self, *, every: float | None = None, ping: Callable[[], None] = lambda: None) -> bool:
-        """Answers until it is stopped. `ping` is called about every `every` seconds as long as no scrape is stuck. Returns False where
-        it ended because the source cannot look any more; that is told."""
+        """Answers until it is stopped. `ping` is called about every `every` seconds as long as no scrape is stuck. Returns False
+        where it ended because the source cannot look any more; that is told."""
         due = time.monotonic()
         while True:
             if not self._alive():

@@ -85,10 +85,11 @@ def _target(target: DmTarget) -> Hashable:
 
 
 class KeptLvm:
-    """Keeps the report. `ask` makes a look that may run LVM."""
+    """Keeps the report. `ask` makes a look that may run LVM, `first_wait` is for how many seconds the first report is waited for."""
 
-    def __init__(self, ask: Callable[[], Inventory]) -> None:
+    def __init__(self, ask: Callable[[], Inventory], *, first_wait: float | None = None) -> None:
         self._ask = ask
+        self._first_wait = _FIRST_WAIT if first_wait is None else first_wait
         self._changed = threading.Condition()
         self._kept: tuple[State, LvmReport | Unavailable, float] | None = None
         self._asking: float | None = None
@@ -102,7 +103,7 @@ class KeptLvm:
                 return self._answer(state)
             self._begin()
             while not self._matches(state) and self._asking is not None:
-                wait = (_FIRST_WAIT if self._kept is None else _WAIT) - (time.monotonic() - self._asking)
+                wait = (self._first_wait if self._kept is None else _WAIT) - (time.monotonic() - self._asking)
                 if wait <= 0 or not self._changed.wait(wait):
                     break
             return self._answer(state)

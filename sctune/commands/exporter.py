@@ -43,8 +43,8 @@ def run_exporter(
     max_requests: int,
     chosen: Chosen,
 ) -> int:
-    """Serves until it is told to end. Returns 0; 1 where the collector's process, or who makes its children, has ended by itself. Raises
-    UserError."""
+    """Serves until it is told to end. Returns 0; 1 where the collector's process, or who makes its children, has ended by itself.
+    Raises UserError."""
     from sctune.exporters.prometheus.log import tell
     from sctune.exporters.prometheus.privileges import account, drop_to
     from sctune.exporters.prometheus.socket_source import at_path

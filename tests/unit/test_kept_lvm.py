@@ -8,17 +8,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sctune.commands.metrics import run_metrics
 from sctune.config.model import Config
 from sctune.exporters.prometheus import kept_lvm
 from sctune.exporters.prometheus.kept_lvm import KeptLvm, state_of, without_lost
-from sctune.exporters.prometheus.look_inventory import LookInventory, lvm_age
-from sctune.host.base import DmQuery
+from sctune.exporters.prometheus.look_inventory import LookInventory, Looks, lvm_age
+from sctune.host.base import DmQuery, FileKind, FileStat
 from sctune.inventory import Inventory
 from sctune.unavailable import Reason, Unavailable
 from tests.synthetic import SyntheticHost, name_of, storage_controller
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from sctune.model.lvm import LvmReport
 
@@ -166,3 +168,21 @@ def test_a_host_without_lvm_is_asked_once() -> None:
         assert isinstance(found, Unavailable)
         assert found.reason is Reason.ABSENT
     assert lvm.asked == 1
+
+
+@pytest.mark.spawns
+def test_a_single_look_waits_for_an_lvm_that_takes_long(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def slow(_: Looks) -> Inventory:
+        time.sleep(1.0)
+        return Inventory(storage_controller(1), Config())
+
+    monkeypatch.setattr(kept_lvm, "_FIRST_WAIT", 0.1)
+    monkeypatch.setattr(Looks, "_asking", slow)
+    run_metrics(
+        from_path=None, root=None, output=str(tmp_path / "out"), textfile=None, openmetrics=False, on=("lvm",), off=(),
+        defaults=False, detail=None, config_path=None,
+    )  # fmt: skip
+    assert "first answer is not there yet" not in capsys.readouterr().err
+    assert "sctune_lvm_report_timestamp_seconds " in (tmp_path / "out").read_text()
