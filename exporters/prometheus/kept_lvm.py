@@ -4,8 +4,8 @@ is ten minutes old.
 What has changed is told by what a scrape reads anyway: device-mapper's devices with their tables and states, the block devices that
 are attached, the sessions they came through, LVM's configuration, and the folder in which LVM keeps a copy of each VG's metadata,
 which changes with every change of them. A PV that is in no VG shows in none of this, and the copies can be switched off: hence the
-age. Until the new report of a change is there (a scrape waits a moment for it), what of the old one has lost its device is left out,
-so that no deleted volume lives on in it.
+age. Until the new report of a change is there (a scrape waits a moment for it), what of the old one has lost its device is left
+out, so that no deleted volume lives on in it.
 """
 
 from __future__ import annotations

@@ -256,3 +256,25 @@ def test_a_collector_ends_with_an_error_when_who_makes_its_children_is_killed(tm
             process.kill()
         assert process.stderr is not None
         assert process.stderr.read().count("has ended") == 1
+
+
+@pytest.mark.spawns
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root's exporter has a collector in a process of its own")
+def test_an_exporter_ends_with_an_error_when_who_makes_the_children_is_killed() -> None:
+    def children(pid: int) -> list[int]:
+        return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+    argv = [sys.executable, "-m", "sctune", "exporter", "--listen", "127.0.0.1:0"]
+    with subprocess.Popen(argv, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            until(lambda: bool(children(process.pid)), 30)
+            (collector,) = children(process.pid)
+            until(lambda: bool(children(collector)), 30)
+            os.kill(children(collector)[0], 9)
+            assert process.wait(20) == 1
+        finally:
+            process.kill()
+        assert process.stderr is not None
+        log = process.stderr.read()
+    assert log.count("the process that starts the children") == 1
+    assert log.count("the collector's process has ended") == 1
