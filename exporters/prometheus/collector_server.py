@@ -18,7 +18,7 @@ from sctune.exporters.prometheus.exchange import receive, send
 from sctune.exporters.prometheus.peers import Allowed, peer_of
 from sctune.exporters.prometheus.pending import Pending
 from sctune.exporters.prometheus.protocol import Malformed, Outcome
-from sctune.exporters.prometheus.source import Unanswered
+from sctune.exporters.prometheus.source import NURSERY_ENDED, Unanswered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -31,11 +31,14 @@ ASKING = 2.0
 """Seconds that a peer has to send its request."""
 TAKING = 10.0
 """Seconds that a peer has to take the reply."""
+CHECKED = 2.0
+"""Seconds at most between two looks at whether the source can still look at the host."""
 
 
 class CollectorServer:
     """Answers on listening sockets, or on connections that arrive over one end of a pair (`control`), until `stop` is called or the
-    other end of `control` is closed. `tell` gets the lines for the log."""
+    other end of `control` is closed, or `alive` says that the source cannot look at the host any more. `tell` gets the lines for
+    the log."""
 
     def __init__(
         self,
@@ -44,10 +47,12 @@ class CollectorServer:
         *,
         listeners: Iterable[socket.socket] = (),
         control: socket.socket | None = None,
+        alive: Callable[[], bool] = lambda: True,
         tell: Callable[[str], None],
     ) -> None:
         self._source = source
         self._allowed = allowed
+        self._alive = alive
         self._tell = tell
         self._free = threading.BoundedSemaphore(MOST_AT_ONCE)
         self._pending = Pending()
@@ -66,22 +71,26 @@ class CollectorServer:
         with contextlib.suppress(OSError):
             self._waker.send(b".")
 
-    def serve(self, *, every: float | None = None, ping: Callable[[], None] = lambda: None) -> None:
-        """Answers until it is stopped. `ping` is called about every `every` seconds as long as no scrape is stuck."""
+    def serve(self, *, every: float | None = None, ping: Callable[[], None] = lambda: None) -> bool:
+        """Answers until it is stopped. `ping` is called about every `every` seconds as long as no scrape is stuck. Returns False
+        where it ended because the source cannot look any more; that is told."""
         due = time.monotonic()
         while True:
+            if not self._alive():
+                self._tell(NURSERY_ENDED)
+                return False
             if every is not None and time.monotonic() >= due:
                 due = time.monotonic() + every
                 if not self._pending.overdue():
                     ping()
-            wait = None if every is None else max(0.0, due - time.monotonic())
+            wait = CHECKED if every is None else min(CHECKED, max(0.0, due - time.monotonic()))
             for key, _ in self._selector.select(wait):
                 if key.data is None:
-                    return
+                    return True
                 try:
                     connection = key.data(key.fileobj)
                 except EOFError:
-                    return
+                    return True
                 except OSError as error:
                     # Too many open files, or a peer that went away in the queue: the next one may do better.
                     self._tell(f"a connection could not be taken: {error.strerror or error}")

@@ -1,9 +1,11 @@
-"""LVM's report, kept from one scrape to the next: LVM is asked again in the background, and only when something has changed.
+"""LVM's report, kept from one scrape to the next: LVM is asked again in the background, when something has changed or the report
+is ten minutes old.
 
 What has changed is told by what a scrape reads anyway: device-mapper's devices with their tables and states, the block devices that
-are attached, the sessions they came through, and the folder in which LVM keeps a copy of each VG's metadata, which changes with
-every change of them. Until the new report is there (a scrape waits a moment for it), what of the old one has lost its device is
-left out, so that no deleted volume lives on in it.
+are attached, the sessions they came through, LVM's configuration, and the folder in which LVM keeps a copy of each VG's metadata,
+which changes with every change of them. A PV that is in no VG shows in none of this, and the copies can be switched off: hence the
+age. Until the new report of a change is there (a scrape waits a moment for it), what of the old one has lost its device is left
+out, so that no deleted volume lives on in it.
 """
 
 from __future__ import annotations
@@ -24,6 +26,10 @@ if TYPE_CHECKING:
     from sctune.model.lvm import LvmReport
 
 BACKUPS = "/etc/lvm/backup"
+CONFIGURATION = ("/etc/lvm/lvm.conf", "/etc/lvm/lvmlocal.conf", "/etc/lvm/devices/system.devices")
+"""Files by which LVM decides what it sees."""
+_OLDEST = 600.0
+"""Seconds after which LVM is asked again though nothing seems to have changed; nobody waits for that."""
 _FIRST_WAIT = 4.0
 """Seconds to wait for the very first report: without it there is nothing to tell."""
 _WAIT = 2.0
@@ -68,7 +74,18 @@ def state_of(inventory: Inventory) -> State:
     sessions = frozenset((one.number, one.target, one.state) for one in known(inventory.sessions) or ())
     folder = inventory.host.stat(BACKUPS)
     written = None if isinstance(folder, Unavailable) else folder.mtime
-    return State(devices=devices, dm=None if dm is None else frozenset(one.uuid for one in dm), rest=(tables, sessions, written))
+    configuration = tuple(_version(inventory, path) for path in CONFIGURATION)
+    return State(
+        devices=devices,
+        dm=None if dm is None else frozenset(one.uuid for one in dm),
+        rest=(tables, sessions, written, configuration),
+    )
+
+
+def _version(inventory: Inventory, path: str) -> Hashable:
+    """What tells a file from what it was before it was written again; None where there is none."""
+    stat = inventory.host.stat(path)
+    return None if isinstance(stat, Unavailable) else (stat.device, stat.inode, stat.size, stat.mtime)
 
 
 def _target(target: DmTarget) -> Hashable:
@@ -85,24 +102,28 @@ def _target(target: DmTarget) -> Hashable:
 
 
 class KeptLvm:
-    """Keeps the report. `ask` makes a look that may run LVM."""
+    """Keeps the report. `ask` makes a look that may run LVM, `first_wait` is how many seconds the first report is waited for."""
 
-    def __init__(self, ask: Callable[[], Inventory]) -> None:
+    def __init__(self, ask: Callable[[], Inventory], *, first_wait: float | None = None) -> None:
         self._ask = ask
+        self._first_wait = _FIRST_WAIT if first_wait is None else first_wait
         self._changed = threading.Condition()
         self._kept: tuple[State, LvmReport | Unavailable, float] | None = None
         self._asking: float | None = None
         self._failed = 0.0
+        self._began = 0.0
 
     def report(self, inventory: Inventory) -> Kept:
         """The report for this look."""
         state = state_of(inventory)
         with self._changed:
             if self._matches(state):
+                if time.monotonic() - self._began >= _OLDEST:
+                    self._begin()
                 return self._answer(state)
             self._begin()
             while not self._matches(state) and self._asking is not None:
-                wait = (_FIRST_WAIT if self._kept is None else _WAIT) - (time.monotonic() - self._asking)
+                wait = (self._first_wait if self._kept is None else _WAIT) - (time.monotonic() - self._asking)
                 if wait <= 0 or not self._changed.wait(wait):
                     break
             return self._answer(state)
@@ -127,7 +148,7 @@ class KeptLvm:
         """Asks LVM in the background, unless that goes on already or failed a moment ago. Called with the lock held."""
         if self._asking is not None or (self._failed and time.monotonic() - self._failed < _AGAIN):
             return
-        self._asking = time.monotonic()
+        self._asking = self._began = time.monotonic()
         threading.Thread(target=self._refresh, name="lvm-report", daemon=True).start()
 
     def _refresh(self) -> None:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _RECORDS = 50_000
 _SWITCH = 0.0005
+_MARGIN = 0.5
+"""Seconds of a collector's time that are left for what it makes of LVM's report."""
 _M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8
 """Of <malloc.h>."""
 _LARGE = 128 << 10
@@ -30,7 +32,8 @@ def local_source(host: Host, options: Options, *, tell: Callable[[str], None] = 
     thread: it has a child process. `tell` gets the lines for the log."""
     from sctune.exporters.prometheus.look_inventory import Looks
 
-    looks = Looks(host, options.config)
+    # Where no other look follows, what LVM has not said yet would never be told.
+    looks = Looks(host, options.config, first_wait=max(0.0, options.deadline - _MARGIN) if options.once else None)
     collectors = load()
     if host.source is Source.LIVE:
         _tune_interpreter()

@@ -111,13 +111,14 @@ def lvm_age(inventory: Inventory) -> LvmAge | None:
 
 
 class Looks:
-    """Makes one look after another at one host. Of a recorded one, and of a file tree, all are the same."""
+    """Makes one look after another at one host. Of a recorded one, and of a file tree, all are the same. `first_wait` is for how
+    many seconds LVM's first report is waited for, where it is not as a scrape would."""
 
-    def __init__(self, host: Host, config: Config) -> None:
+    def __init__(self, host: Host, config: Config, *, first_wait: float | None = None) -> None:
         self._host = host
         self._config = config
         self._residents = _residents(host)
-        self._lvm = KeptLvm(self._asking)
+        self._lvm = KeptLvm(self._asking, first_wait=first_wait)
         self._queues: dict[str, Kept] = {}
 
     def look(self) -> Inventory:

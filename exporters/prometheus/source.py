@@ -9,6 +9,9 @@ from typing import Protocol
 
 from sctune.records import dataclass
 
+NURSERY_ENDED = "the process that starts the children which look at this host has ended (killed?), so this ends too"
+"""The line for the log where nothing can be looked at any more."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:

@@ -12,6 +12,8 @@ from sctune.exitcodes import ExitCode
 from sctune.records import dataclass
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sctune.exporters.prometheus.options import Options
     from sctune.exporters.prometheus.peers import Allowed
     from sctune.exporters.prometheus.source import Source
@@ -41,10 +43,12 @@ def run_exporter(
     max_requests: int,
     chosen: Chosen,
 ) -> int:
-    """Serves until it is told to end. Returns 0; 1 where the collector's process has ended by itself. Raises UserError."""
+    """Serves until it is told to end. Returns 0; 1 where the collector's process, or who makes its children, has ended by itself.
+    Raises UserError."""
     from sctune.exporters.prometheus.log import tell
     from sctune.exporters.prometheus.privileges import account, drop_to
     from sctune.exporters.prometheus.socket_source import at_path
+    from sctune.exporters.prometheus.source import NURSERY_ENDED
     from sctune.exporters.prometheus.systemd import Notifier, passed_sockets
     from sctune.exporters.prometheus.web.listen import DEFAULT, exposed, read_address, written
     from sctune.exporters.prometheus.web.listen import listen as listen_on
@@ -61,6 +65,7 @@ def run_exporter(
     who = account(user) if is_root else None
     listeners = [*passed, *listen_on(addresses)]
     lifeline: socket.socket | None = None
+    alive: Callable[[], bool] | None = None
     if options is None:
         assert collector_socket is not None  # noqa: S101 (for the type checker)
         source: Source = at_path(collector_socket)
@@ -69,7 +74,7 @@ def run_exporter(
 
         source, lifeline = _beside(options, Allowed(uids=frozenset({who.uid})), listeners)
     else:
-        source = _local(options)
+        source, alive = _local(options)
         tell("not run as root, so what only root may read (device-mapper, LVM, tgt) is missing: see sctune collector")
     if who is not None:
         drop_to(who)
@@ -78,14 +83,15 @@ def run_exporter(
         if not settings.current().config.protects:
             tell(f"listening on {address}, where anybody who reaches it can read the samples: --web-config keeps others out")
     tell(f"serving on {', '.join(map(written, listeners))}{f' as {who.name}' if who else ''}")
-    well = serve(source, listeners, settings, at_once=max_requests, notifier=notifier, tell=tell, lifeline=lifeline)
+    well = serve(source, listeners, settings, at_once=max_requests, notifier=notifier, tell=tell, lifeline=lifeline, alive=alive)
     if not well:
-        tell("the collector's process has ended, so this ends too")
+        tell("the collector's process has ended, so this ends too" if alive is None else NURSERY_ENDED)
     return ExitCode.OK if well else ExitCode.FAILED
 
 
 def run_collector(*, path: str | None, users: tuple[str, ...], groups: tuple[str, ...], chosen: Chosen) -> int:
-    """Answers on the socket until it is told to end. Returns 0. Raises UserError."""
+    """Answers on the socket until it is told to end. Returns 0; 1 where who makes its children has ended by itself. Raises
+    UserError."""
     from sctune.exporters.prometheus.log import tell
     from sctune.exporters.prometheus.peers import allowed, gid_of
     from sctune.exporters.prometheus.systemd import Notifier, passed_sockets
@@ -103,10 +109,10 @@ def run_collector(*, path: str | None, users: tuple[str, ...], groups: tuple[str
         passed = [listen_at(path or COLLECTOR_SOCKET, mode=mode, gid=gid_of(groups[0]) if groups else None)]
     if os.geteuid() != 0:
         tell("not run as root, so what only root may read (device-mapper, LVM, tgt) is missing")
-    source = _local(options)
+    source, alive = _local(options)
     tell(f"answering on {', '.join(map(written, passed))}")
-    _answer(source, who, listeners=passed, control=None, notifier=notifier)
-    return ExitCode.OK
+    well = _answer(source, who, alive=alive, listeners=passed, control=None, notifier=notifier)
+    return ExitCode.OK if well else ExitCode.FAILED
 
 
 def _options(chosen: Chosen) -> Options:
@@ -117,12 +123,14 @@ def _options(chosen: Chosen) -> Options:
     return read_options(config, on=chosen.on, off=chosen.off, defaults=chosen.defaults, detail=chosen.detail)
 
 
-def _local(options: Options) -> Source:
-    """What looks at this host from this very process: the one place where it is made. Before any thread is."""
+def _local(options: Options) -> tuple[Source, Callable[[], bool]]:
+    """What looks at this host from this very process, and whether it still can: the one place where it is made. Before any thread
+    is."""
     from sctune.exporters.prometheus.local_source import local_source
     from sctune.host.live import LiveHost
 
-    return local_source(LiveHost(), options)
+    host = LiveHost()
+    return local_source(host, options), lambda: host.children.alive
 
 
 def _beside(options: Options, who: Allowed, listeners: list[socket.socket]) -> tuple[Source, socket.socket]:
@@ -151,8 +159,9 @@ def _collect(options: Options, who: Allowed, control: socket.socket, parent: int
         die_with_parent(parent)
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # ^C goes to both, and the other one closes this one's socket
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        _answer(_local(options), who, listeners=[], control=control, notifier=Notifier({}))
-        code = 0
+        source, alive = _local(options)
+        if _answer(source, who, alive=alive, listeners=[], control=control, notifier=Notifier({})):
+            code = 0
     except UserError as error:
         tell(str(error))
     except Exception as error:  # the only place where it can still be told
@@ -162,16 +171,24 @@ def _collect(options: Options, who: Allowed, control: socket.socket, parent: int
 
 
 def _answer(
-    source: Source, who: Allowed, *, listeners: list[socket.socket], control: socket.socket | None, notifier: Notifier
-) -> None:
+    source: Source,
+    who: Allowed,
+    *,
+    alive: Callable[[], bool],
+    listeners: list[socket.socket],
+    control: socket.socket | None,
+    notifier: Notifier,
+) -> bool:
+    """Answers until it is told to end (True), or cannot look any more (False)."""
     from sctune.exporters.prometheus.collector_server import CollectorServer
     from sctune.exporters.prometheus.log import tell
 
-    server = CollectorServer(source, who, listeners=listeners, control=control, tell=tell)
+    server = CollectorServer(source, who, listeners=listeners, control=control, alive=alive, tell=tell)
     signal.signal(signal.SIGTERM, lambda *_: server.stop())
     if control is None:
         signal.signal(signal.SIGINT, lambda *_: server.stop())
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
     notifier.ready()
-    server.serve(every=notifier.every, ping=notifier.alive)
+    well = server.serve(every=notifier.every, ping=notifier.alive)
     notifier.stopping()
+    return well

@@ -58,6 +58,8 @@ class Nursery:
         self._control = ours
         self.stuck: set[int] = set()
         """Processes that hung who read their arguments."""
+        self._watch = threading.Lock()
+        self._ended = False
         self._pid = os.fork()
         if self._pid == 0:
             ours.close()
@@ -66,11 +68,24 @@ class Nursery:
 
     def close(self) -> None:
         """Ends the nursery and every worker that can be ended."""
-        if self._pid:
+        with self._watch:
             self._control.close()
-            with contextlib.suppress(ChildProcessError):
-                os.waitpid(self._pid, 0)
-            self._pid = 0
+            if not self._ended:
+                with contextlib.suppress(ChildProcessError):
+                    os.waitpid(self._pid, 0)
+                self._ended = True
+
+    @property
+    def alive(self) -> bool:
+        """Whether the nursery still runs. Once it has ended (the OOM killer, say) no job is done any more, and nothing brings it
+        back: a process with threads must not fork a new one."""
+        with self._watch:
+            if not self._ended:
+                try:
+                    self._ended = os.waitpid(self._pid, os.WNOHANG)[0] != 0
+                except ChildProcessError:
+                    self._ended = True
+            return not self._ended
 
     def run(self, job: str, *arguments: Any, stall: float, deadline: float, first: float | None = None) -> Outcome:
         """Runs a job. It is given up when `stall` seconds pass without an item (`first` before the first one, for a job that has
@@ -102,8 +117,9 @@ class Nursery:
         return pid, ours
 
     def kill(self, pid: int) -> int:
-        """Ends a worker: 0 when it is gone, its pid where it does not go."""
-        return self._ask(b"K" + _REPLY.pack(pid))
+        """Ends a worker: 0 when it is gone, its pid where it does not go. 0 too where the nursery has ended, and nobody can
+        tell."""
+        return max(0, self._ask(b"K" + _REPLY.pack(pid)))
 
     def _ask(self, message: bytes, descriptor: int | None = None) -> int:
         """One request to the nursery; it answers with a number."""

@@ -64,6 +64,11 @@ class Residents:
         self._hung: dict[str, _Hung] = {}
         self.stuck: set[int] = set()
 
+    @property
+    def alive(self) -> bool:
+        """Whether workers can still be made."""
+        return self._nursery.alive
+
     def close(self) -> None:
         """Ends nothing: the nursery ends its workers."""
 

@@ -171,3 +171,14 @@ def alive(pid: int) -> bool:
             return file.read().rpartition(")")[2].split()[0] not in ("Z", "X")
     except OSError:
         return False
+
+
+def test_a_nursery_that_was_killed_is_noticed_and_kills_nothing(nursery: Nursery) -> None:
+    found = [nursery.alive]
+    os.kill(nursery._pid, 9)
+    end = time.monotonic() + 5
+    while found[-1] and time.monotonic() < end:
+        time.sleep(0.01)
+        found.append(nursery.alive)
+    assert (found[0], found[-1]) == (True, False)
+    assert nursery.kill(12345) == 0  # and not an error's number, which would be taken for a pid

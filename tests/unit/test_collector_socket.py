@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
 import threading
 import time
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -24,7 +27,6 @@ from .web_server import OPENMETRICS, TEXT, FakeSource, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 NAMES = st.lists(st.from_regex(r"[a-z0-9][a-z0-9_-]{0,31}", fullmatch=True), max_size=protocol.MOST_NAMES, unique=True).map(tuple)
 
@@ -228,3 +230,51 @@ def test_a_collector_that_is_a_child_gets_its_connections_passed() -> None:
     ours.close()
     thread.join(5)
     assert not thread.is_alive()  # it ends with its parent
+
+
+def test_a_collector_that_cannot_look_any_more_ends_without_a_sign_of_life(tmp_path: Path) -> None:
+    listener, log, pings, looks = listen_at(str(tmp_path / "socket")), list[str](), list[int](), [True, False]
+    server = CollectorServer(FakeSource(), Allowed(), listeners=[listener], alive=lambda: looks.pop(0), tell=log.append)
+    assert server.serve(every=0.05, ping=lambda: pings.append(1)) is False
+    assert len(pings) == 1
+    assert len(log) == 1
+    listener.close()
+
+
+@pytest.mark.spawns
+def test_a_collector_ends_with_an_error_when_who_makes_its_children_is_killed(tmp_path: Path) -> None:
+    path = tmp_path / "collector.sock"
+    argv = [sys.executable, "-m", "sctune", "collector", "--socket", str(path)]
+    with subprocess.Popen(argv, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            until(path.exists, 30)
+            children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+            until(lambda: bool(children.read_text().split()), 30)
+            os.kill(int(children.read_text().split()[0]), 9)
+            assert process.wait(20) == 1
+        finally:
+            process.kill()
+        assert process.stderr is not None
+        assert process.stderr.read().count("has ended") == 1
+
+
+@pytest.mark.spawns
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root's exporter has a collector in a process of its own")
+def test_an_exporter_ends_with_an_error_when_who_makes_the_children_is_killed() -> None:
+    def children(pid: int) -> list[int]:
+        return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+    argv = [sys.executable, "-m", "sctune", "exporter", "--listen", "127.0.0.1:0"]
+    with subprocess.Popen(argv, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            until(lambda: bool(children(process.pid)), 30)
+            (collector,) = children(process.pid)
+            until(lambda: bool(children(collector)), 30)
+            os.kill(children(collector)[0], 9)
+            assert process.wait(20) == 1
+        finally:
+            process.kill()
+        assert process.stderr is not None
+        log = process.stderr.read()
+    assert log.count("the process that starts the children") == 1
+    assert log.count("the collector's process has ended") == 1

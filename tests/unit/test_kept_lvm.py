@@ -8,17 +8,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sctune.commands.metrics import run_metrics
 from sctune.config.model import Config
 from sctune.exporters.prometheus import kept_lvm
 from sctune.exporters.prometheus.kept_lvm import KeptLvm, state_of, without_lost
-from sctune.exporters.prometheus.look_inventory import LookInventory, lvm_age
-from sctune.host.base import DmQuery
+from sctune.exporters.prometheus.look_inventory import LookInventory, Looks, lvm_age
+from sctune.host.base import DmQuery, FileKind, FileStat
 from sctune.inventory import Inventory
 from sctune.unavailable import Reason, Unavailable
 from tests.synthetic import SyntheticHost, name_of, storage_controller
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from sctune.model.lvm import LvmReport
 
@@ -166,3 +168,55 @@ def test_a_host_without_lvm_is_asked_once() -> None:
         assert isinstance(found, Unavailable)
         assert found.reason is Reason.ABSENT
     assert lvm.asked == 1
+
+
+@pytest.mark.spawns
+def test_a_single_look_waits_for_an_lvm_that_takes_long(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def slow(_: Looks) -> Inventory:
+        time.sleep(1.0)
+        return Inventory(storage_controller(1), Config())
+
+    monkeypatch.setattr(kept_lvm, "_FIRST_WAIT", 0.1)
+    monkeypatch.setattr(Looks, "_asking", slow)
+    run_metrics(
+        from_path=None, root=None, output=str(tmp_path / "out"), textfile=None, openmetrics=False, on=("lvm",), off=(),
+        defaults=False, detail=None, config_path=None,
+    )  # fmt: skip
+    assert "first answer is not there yet" not in capsys.readouterr().err
+    assert "sctune_lvm_report_timestamp_seconds " in (tmp_path / "out").read_text()
+
+
+def test_a_report_of_some_age_is_asked_for_again_and_nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    lvm = Lvm()
+    first = lvm.look().lvm
+    lvm.gate = threading.Event()
+    lvm.host.lvm_report = storage_controller(2).lvm_report  # nothing that a scrape reads has changed
+    assert lvm.look().lvm == first
+    assert lvm.asked == 1
+    monkeypatch.setattr(kept_lvm, "_OLDEST", 0.0)
+    began = time.monotonic()
+    look = lvm.look()
+    assert look.lvm == first
+    age = lvm_age(look)
+    assert age is not None
+    assert not age.stale
+    assert time.monotonic() - began < 0.2
+    monkeypatch.setattr(kept_lvm, "_OLDEST", 600.0)
+    lvm.gate.set()
+    end = time.monotonic() + 10
+    while len(names(lvm.look().lvm)) != 2:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    assert lvm.asked == 2
+
+
+@pytest.mark.parametrize("path", ["/etc/lvm/lvm.conf", "/etc/lvm/lvmlocal.conf", "/etc/lvm/devices/system.devices"])
+def test_another_configuration_of_lvm_is_a_change(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    lvm = Lvm()
+    before = state_of(lvm.look())
+    stat = lvm.host.stat
+    written = FileStat(kind=FileKind.OTHER, size=9, allocated=0, device=1, inode=7, mtime=5.0)
+    monkeypatch.setattr(lvm.host, "stat", lambda asked: written if asked == path else stat(asked))
+    assert state_of(lvm.look()) != before

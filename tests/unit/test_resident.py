@@ -132,3 +132,16 @@ def test_a_scrape_starts_no_tool() -> None:
             found = scraped.run(argv, timeout=1.0)
             assert isinstance(found, Unavailable)
             assert found.reason is Reason.NOT_COLLECTED
+
+
+def test_what_hung_is_left_alone_where_who_would_kill_its_worker_has_ended(residents: Residents) -> None:
+    (worker,) = ask(residents, "/a").items
+    os.kill(residents._nursery._pid, 9)
+    hung = ask(residents, "/hang", stall=0.2)
+    try:
+        assert hung.stalled
+        assert hung.abandoned is None
+        assert residents._hangs("/hang") is not None
+        assert not residents.alive
+    finally:
+        os.kill(worker[0], 9)

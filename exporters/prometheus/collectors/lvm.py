@@ -45,7 +45,7 @@ def _thin(name: str, about: str) -> Metric:
 
 REPORTED = Metric(
     name="sctune_lvm_report_timestamp_seconds",
-    about="When LVM was last asked. It is asked when something changed: an old report of a host at rest is no fault.",
+    about="When LVM was last asked. It is asked when something changed, and else every ten minutes.",
     source="the exporter itself",
 )
 GROUPS = Metric(name="sctune_lvm_vgs", about="Volume groups.", source=_REPORT)

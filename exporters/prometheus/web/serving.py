@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from sctune.exporters.prometheus.web.settings import Settings
 
 FIRST_LOOK = 10.0
+CHECKED = 2.0
+"""Seconds between two looks at whether a source in this process can still look at the host."""
 _OTHER_DESCRIPTORS = 128
 
 
@@ -34,11 +36,15 @@ def serve(
     notifier: Notifier,
     tell: Callable[[str], None],
     lifeline: socket.socket | None = None,
+    alive: Callable[[], bool] | None = None,
 ) -> bool:
     """Serves until SIGTERM or SIGINT. `at_once` is how many different scrapes may go on at the same time; `lifeline` a socket whose
-    other end is the collector's process. Returns False where that has ended, which ends the web side too. For the main thread."""
+    other end is the collector's process, `alive` says whether a source in this process can still look. Returns False where either
+    has ended, which ends the web side too. For the main thread."""
     _have_descriptors(CONNECTIONS + _OTHER_DESCRIPTORS)
-    return asyncio.run(_serve(source, listeners, settings, at_once=at_once, notifier=notifier, tell=tell, lifeline=lifeline))
+    return asyncio.run(
+        _serve(source, listeners, settings, at_once=at_once, notifier=notifier, tell=tell, lifeline=lifeline, alive=alive)
+    )
 
 
 async def _serve(
@@ -50,6 +56,7 @@ async def _serve(
     notifier: Notifier,
     tell: Callable[[str], None],
     lifeline: socket.socket | None,
+    alive: Callable[[], bool] | None,
 ) -> bool:
     loop = asyncio.get_running_loop()
     ended: asyncio.Future[bool] = loop.create_future()
@@ -76,7 +83,9 @@ async def _serve(
     notifier.ready()
     beside = [loop.create_task(_first_look(pages))]
     if notifier.every is not None:
-        beside.append(loop.create_task(_give_signs(notifier, runs, notifier.every)))
+        beside.append(loop.create_task(_give_signs(notifier, runs, notifier.every, alive)))
+    if alive is not None:
+        beside.append(loop.create_task(_watch(alive, end)))
     well = await ended
     notifier.stopping()
     for task in beside:
@@ -92,10 +101,16 @@ async def _first_look(pages: Pages) -> None:
         await pages.look(FIRST_LOOK)
 
 
-async def _give_signs(notifier: Notifier, runs: Runs, every: float) -> None:
+async def _watch(alive: Callable[[], bool], end: Callable[[bool], None]) -> None:
+    while alive():
+        await asyncio.sleep(CHECKED)
+    end(False)
+
+
+async def _give_signs(notifier: Notifier, runs: Runs, every: float, alive: Callable[[], bool] | None) -> None:
     """That this runs says that the loop does, which takes the connections; what may be stuck beside it is a scrape."""
     while True:
-        if not runs.pending.overdue():
+        if not runs.pending.overdue() and (alive is None or alive()):
             notifier.alive()
         await asyncio.sleep(every)
 
