@@ -11,6 +11,7 @@ import bcrypt
 import pytest
 
 from sctune.errors import UserError
+from sctune.exporters.prometheus.web import settings as settings_module
 from sctune.exporters.prometheus.web.config import parse
 from sctune.exporters.prometheus.web.settings import Settings
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.spawns  # openssl makes the certificates
 
 HASH = bcrypt.hashpw(b"right", bcrypt.gensalt(4)).decode()
+USERS = f"basic_auth_users:\n  alice: {HASH}\n"
 TLS = "tls_server_config:\n  cert_file: a.crt\n  key_file: a.key\n"
 
 
@@ -185,7 +187,8 @@ def test_rate_limit(tmp_path: Path) -> None:
         assert [served.ask("/").status for _ in range(3)] == [200, 200, 429]
 
 
-def test_a_changed_file_is_in_force_at_once_and_a_broken_one_never(tmp_path: Path) -> None:
+def test_a_changed_file_is_in_force_and_a_broken_one_never(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settings_module, "SETTLED", 0.0)
     config = tmp_path / "web.yml"
     config.write_text("")
     with serving(str(config)) as served:
@@ -204,14 +207,15 @@ def test_a_changed_file_is_in_force_at_once_and_a_broken_one_never(tmp_path: Pat
         assert served.ask().status == 401
         assert served.ask().status == 401
         assert len(served.log) == told + 1  # once for each state of the file
-        server_files(tmp_path)
+        server_files(tmp_path, USERS)
         kept.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
         assert kept.recv(100) == b""  # a connection that was begun before TLS was demanded
-        assert served.ask(tls=client(tmp_path)).status == 200
+        assert served.ask(headers=basic("alice", "right"), tls=client(tmp_path)).status == 200
         kept.close()
 
 
-def test_a_new_certificate_is_served_without_a_restart(tmp_path: Path) -> None:
+def test_a_new_certificate_is_served_without_a_restart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settings_module, "SETTLED", 0.0)
     config = server_files(tmp_path)
 
     def serial() -> object:
@@ -227,6 +231,85 @@ def test_a_new_certificate_is_served_without_a_restart(tmp_path: Path) -> None:
         assert "do not belong together" in served.log[-1]
         os.replace(tmp_path / "other.key", tmp_path / "server.key")
         until(lambda: serial() != before)
+
+
+class Clock:
+    """Seconds that the test lets pass."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_changed_file_is_taken_when_it_has_stayed_the_same_for_a_second(tmp_path: Path) -> None:
+    config, clock, log = tmp_path / "web.yml", Clock(), list[str]()
+    config.write_text(USERS)
+    settings = Settings(str(config), log.append, clock=clock)
+    config.write_text("")  # as an editor or cp begins
+    assert set(settings.current().config.users) == {"alice"}
+    clock.now += 0.9
+    config.write_text(USERS + f"  bob: {HASH}\n")
+    assert set(settings.current().config.users) == {"alice"}
+    clock.now += 0.9
+    assert set(settings.current().config.users) == {"alice"}
+    assert log == []
+    clock.now += 0.1
+    assert set(settings.current().config.users) == {"alice", "bob"}
+    assert log == [f"{config}: read again"]
+
+
+def test_a_file_that_changes_while_it_is_read_is_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config, clock, log = tmp_path / "web.yml", Clock(), list[str]()
+    config.write_text(USERS)
+    settings = Settings(str(config), log.append, clock=clock)
+    config.write_text(f"basic_auth_users:\n  bob: {HASH}\n")
+    settings.current()
+    clock.now += 1
+    real = settings_module._read
+
+    def torn(path: str) -> bytes:
+        data = real(path)
+        config.write_text(USERS + "# written meanwhile\n")
+        return data
+
+    monkeypatch.setattr(settings_module, "_read", torn)
+    assert set(settings.current().config.users) == {"alice"}
+    assert log == []
+
+
+@pytest.mark.parametrize("taken_away", ["", "rate_limit: {interval: 1s, burst: 9}\n"])
+def test_protection_is_taken_away_on_demand_alone(tmp_path: Path, taken_away: str) -> None:
+    config, clock, log = tmp_path / "web.yml", Clock(), list[str]()
+    config.write_text(USERS)
+    settings = Settings(str(config), log.append, clock=clock)
+    config.write_text(taken_away)
+    for _ in range(5):
+        assert settings.current().users
+        clock.now += 60
+    assert log == [
+        f"{config}: it would let in whoever comes, which what is in force does not: the web configuration read before stays in "
+        "force; SIGHUP or a restart takes it"
+    ]
+    settings.reload()
+    assert not settings.current().users
+    assert log[1:] == [f"{config}: read again"]
+
+
+def test_tls_is_taken_away_on_demand_alone(tmp_path: Path) -> None:
+    config, clock, log = server_files(tmp_path, USERS), Clock(), list[str]()
+    settings = Settings(config, log.append, clock=clock)
+    (tmp_path / "web.yml").write_text(USERS)
+    for _ in range(3):
+        assert settings.current().context is not None
+        clock.now += 60
+    assert log == [
+        f"{config}: it would speak without TLS, which what is in force does not: the web configuration read before stays in "
+        "force; SIGHUP or a restart takes it"
+    ]
+    settings.reload()
+    assert settings.current().context is None
 
 
 @pytest.mark.parametrize(

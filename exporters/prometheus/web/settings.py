@@ -1,6 +1,7 @@
 """The web configuration in force: read at the start, and again whenever one of its files has changed.
 
 A new file that is broken, or cannot be read any more, changes nothing: what was in force stays so, and the log says why, once.
+Nor does one that is still being written, or that would let in more than before: an empty file is a valid configuration.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable
 
+SETTLED = 1.0
+"""Seconds for which a changed file has to have stayed the same: an editor or cp empties it before it is written."""
 _MAX_BYTES = 1024 * 1024
 _Seen = tuple[tuple[int, ...], ...]
 
@@ -60,33 +63,56 @@ class InForce:
 class Settings:
     """What is in force of a file, or nothing at all where there is none. `tell` gets the lines for the log."""
 
-    def __init__(self, path: str | None, tell: Callable[[str], None]) -> None:
+    def __init__(self, path: str | None, tell: Callable[[str], None], *, clock: Callable[[], float] = time.monotonic) -> None:
         self._path = path
         self._tell = tell
+        self._clock = clock
         self._files: tuple[str, ...] = (path,) if path is not None else ()
         self._seen = _look(self._files)
+        self._changed: tuple[_Seen, float] | None = None
         self._in_force = self._load()
 
     def current(self) -> InForce:
-        """What is in force now; looks whether a file has changed."""
-        if self._path is not None and _look(self._files) != self._seen:
-            self.reload()
+        """What is in force now; looks whether a file has changed, and has stayed as it is now for a second."""
+        if self._path is not None and self._has_settled():
+            self._read_again(self._path, on_demand=False)
         return self._in_force
 
     def reload(self) -> None:
-        """Reads the files again, whether they have changed or not."""
-        if self._path is None:
-            return
+        """Reads the files again, whether they have changed or not. Only so can it be that less is protected than before."""
+        if self._path is not None:
+            self._read_again(self._path, on_demand=True)
+
+    def _has_settled(self) -> bool:
+        looked, now = _look(self._files), self._clock()
+        if looked == self._seen:
+            self._changed = None
+            return False
+        if self._changed is None or self._changed[0] != looked:
+            self._changed = (looked, now)
+        return now - self._changed[1] >= SETTLED
+
+    def _read_again(self, path: str, *, on_demand: bool) -> None:
         # Before they are read: a change meanwhile is then seen as one.
-        self._seen = _look(self._files)
+        self._seen, self._changed = _look(self._files), None
         before = self._in_force
         try:
-            self._in_force = self._load()
+            new = self._load()
         except UserError as error:
             self._tell(f"{error}: the web configuration read before stays in force")
             return
+        if not on_demand:
+            if _look(self._files) != self._seen:
+                new.users.close()
+                return  # changed while it was read: the next look begins to wait anew
+            if lost := _lost(before.config, new.config):
+                new.users.close()
+                stays = "the web configuration read before stays in force; SIGHUP or a restart takes it"
+                self._tell(f"{path}: it would {lost}, which what is in force does not: {stays}")
+                return
+        self._in_force = new
         before.users.close()
-        self._tell(f"{self._path}: read again")
+        self._tell(f"{path}: read again")
 
     def after_dropping(self) -> None:
         """Says which files cannot be read any more now that this is another user: a change of those goes unseen."""
@@ -104,9 +130,16 @@ class Settings:
         tls = config.tls
         files = (self._path, *filter(None, (tls.cert_file, tls.key_file, tls.client_ca_file) if tls else ()))
         if files != self._files:
-            # Seen from before they are read, too.
-            self._files, self._seen = files, _look(files)
+            # Seen from before they are read, too; the configuration itself has been read by now.
+            self._files, self._seen = files, (self._seen[0], *_look(files[1:]))
         return InForce(config)
+
+
+def _lost(before: WebConfig, new: WebConfig) -> str:
+    """What the new one would do that the one before keeps from being done, or ""."""
+    if before.protects and not new.protects:
+        return "let in whoever comes"
+    return "speak without TLS" if before.tls is not None and new.tls is None else ""
 
 
 def _look(files: tuple[str, ...]) -> _Seen:
