@@ -1,9 +1,9 @@
 """All connections there are, how many there may be, and which has to go where one more wants in.
 
 Who says nothing goes first: a scraper sends its request with the connection, so that among a few hundred silent clients the one
-that has been silent for longest is never it. Where nobody is silent, who has been at his answer for longest goes, and for more than a
-moment: one answer that all share is no memory to speak of, and whoever does not take it has a place all the same. Who reads slowest
-goes, too, where answers that nobody takes fill the memory.
+that has been silent for longest is never it. Where nobody is silent, who has been at his answer for longest goes, if for more than
+a moment: one answer that all share is no memory to speak of, and whoever does not take it has a place all the same. Who reads
+slowest goes, too, where answers that nobody takes fill the memory.
 """
 
 from __future__ import annotations
@@ -83,8 +83,8 @@ class Crowd:
         self._silent.pop(seat, None)
 
     def sending(self, seat: Seat, body: bytes) -> None:
-        """It begins to be sent this; b"" is an answer too small to count for the memory. Those that have taken longest over theirs are
-        sent away where there is too much."""
+        """It begins to be sent this; b"" is an answer too small to count for the memory. Those that have taken longest over theirs
+        are sent away where there is too much."""
         counted = self._bodies.setdefault(id(body), [0, len(body)])
         if not counted[0]:
             self._bytes += len(body)
