@@ -11,9 +11,9 @@ import time
 import weakref
 from typing import TYPE_CHECKING
 
-from sctune.exporters.prometheus import health
+from sctune.exporters.prometheus import health, log
 from sctune.exporters.prometheus.render import own_families, render
-from sctune.exporters.prometheus.run import Runner, to_stderr
+from sctune.exporters.prometheus.run import Runner
 from sctune.exporters.prometheus.samples import Samples
 from sctune.exporters.prometheus.source import Unanswered, Wanted
 from sctune.exporters.prometheus.text import text_of
@@ -52,7 +52,7 @@ class Engine:
         options: Options,
         look: Callable[[], Inventory],
         *,
-        tell: Callable[[str], None] = to_stderr,
+        tell: Callable[[str], None] = log.tell,
     ) -> None:
         self._options = options
         self._off = {one.name for one in collectors if not options.runs(one.name, default=one.default)}

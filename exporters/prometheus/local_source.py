@@ -7,9 +7,9 @@ import gc
 import sys
 from typing import TYPE_CHECKING
 
+from sctune.exporters.prometheus import log
 from sctune.exporters.prometheus.engine import Engine
 from sctune.exporters.prometheus.registry import load
-from sctune.exporters.prometheus.run import to_stderr
 from sctune.host.base import Source
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ _M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8
 _LARGE = 128 << 10
 
 
-def local_source(host: Host, options: Options, *, tell: Callable[[str], None] = to_stderr) -> Engine:
+def local_source(host: Host, options: Options, *, tell: Callable[[str], None] = log.tell) -> Engine:
     """All collectors on this host, which stays its maker's to close, after the last scrape. A live one has to be made before any
     thread: it has a child process. `tell` gets the lines for the log."""
     from sctune.exporters.prometheus.look_inventory import Looks

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
     from prometheus_client.core import Metric as Family
 
-TEXT = "text/plain; version=0.0.4; charset=utf-8"
-OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 _END = b"# EOF\n"
 
 

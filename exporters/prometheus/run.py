@@ -6,7 +6,6 @@ nobody starts a second one beside it. Threads are daemons: one that hangs in the
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -134,14 +133,3 @@ def _place(traceback: TracebackType | None) -> str:
             where = f" (line {traceback.tb_lineno} of {file.rpartition('/')[2]})"
         traceback = traceback.tb_next
     return where
-
-
-def to_stderr(line: str) -> None:
-    """A line for the log of the service, as one line whatever is in it."""
-    from sctune.report.sanitize import clean
-
-    try:
-        sys.stderr.write(f"sctune: {clean(line)}\n")
-        sys.stderr.flush()
-    except (OSError, ValueError):
-        pass  # nobody listens any more

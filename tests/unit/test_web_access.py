@@ -180,6 +180,33 @@ def test_a_right_password_is_looked_at_once(tmp_path: Path, monkeypatch: pytest.
         assert len(looked) == 3  # somebody who is not known costs as much
 
 
+def test_a_wrong_password_costs_the_same_for_every_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of each cost that there is one hash is computed, whoever asks: nobody learns names from the time it takes."""
+    looked: list[str] = []
+
+    def counting(password: bytes, hashed: bytes) -> bool:
+        looked.append(hashed[4:6].decode())
+        return password == b"right" and not hashed.endswith(b"." * 53)
+
+    monkeypatch.setattr(bcrypt, "checkpw", counting)
+    config = tmp_path / "web.yml"
+    config.write_text(
+        "basic_auth_users:\n" + "".join(f"  {n}: $2y${c}${HASH[7:]}\n" for n, c in (("a", "05"), ("b", 10), ("c", 12)))
+    )
+    with serving(str(config)) as served:
+        for name in ("a", "b", "c", "nobody"):
+            looked.clear()
+            assert served.ask(headers=basic(name, "wrong")).status == 401
+            assert sorted(looked) == ["05", "10", "12"]
+        looked.clear()
+        assert served.ask(headers=basic("nobody", "right")).status == 401
+        assert sorted(looked) == ["05", "10", "12"]
+        looked.clear()
+        for _ in range(3):
+            assert served.ask(headers=basic("a", "right")).status == 200
+        assert looked == ["05"]  # who is known already is not kept waiting
+
+
 def test_rate_limit(tmp_path: Path) -> None:
     config = tmp_path / "web.yml"
     config.write_text("rate_limit: {interval: 1h, burst: 2}\n")

@@ -65,6 +65,15 @@ def test_more_silent_clients_than_there_are_places() -> None:
         assert len(served.server.crowd) <= 50
 
 
+def test_nobody_is_sent_away_for_nobody() -> None:
+    with serving(head=60.0, connections=5) as served, contextlib.ExitStack() as stack:
+        for number in range(5):
+            stack.enter_context(served.connect())
+            until(lambda: len(served.server.crowd) == number + 1)  # noqa: B023
+        time.sleep(0.3)
+        assert len(served.server.crowd) == 5
+
+
 def test_a_byte_now_and_then_gains_no_time() -> None:
     with serving(head=1.0) as served, served.connect() as connection:
         began = time.monotonic()
@@ -105,6 +114,27 @@ def test_readers_that_do_not_read() -> None:
         assert served.server.crowd.on_their_way <= 16 * 2**20
         assert resident() - before < 128 * 2**20  # 320 MiB without a limit
         until(lambda: len(served.server.crowd) == 0)
+
+
+@pytest.mark.parametrize("size", [1 << 19, 1 << 13])
+def test_readers_that_do_not_read_what_they_share(size: int) -> None:
+    """One answer for all of them is no memory to speak of, and still they hold all places. A small one is sent again and again."""
+    with serving(sending=60.0, connections=16) as served, contextlib.ExitStack() as stack:
+        served.source.text = random.Random(1).randbytes(size) * (16 if size > 1 << 16 else 1)
+        served.source.gate.clear()
+        request = b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"
+        for _ in range(16):
+            connection = stack.enter_context(socket.socket())
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            connection.settimeout(10)
+            connection.connect(("127.0.0.1", served.port))
+            connection.sendall(request if size > 1 << 16 else request * 2000)
+        until(lambda: len(served.server.crowd) == 16)
+        time.sleep(0.2)  # all have asked
+        served.source.gate.set()
+        time.sleep(0.5)  # all are being answered
+        assert len(served.server.crowd) == 16
+        assert good_scrape(served) < 4
 
 
 def test_ten_megabytes_of_headers() -> None:

@@ -1,8 +1,8 @@
 """HTTP basic authentication against bcrypt hashes, at a bounded cost.
 
 bcrypt is slow on purpose (65 ms at cost 10), and a scraper sends its password with every request. So the right answer of each user
-is remembered, as a keyed digest that says nothing outside this process; one hash is computed at a time; and somebody who is not
-known costs as much as one who is, so that nobody learns names from the time an answer takes.
+is remembered, as a keyed digest that says nothing outside this process; one hash is computed at a time; and a wrong
+answer costs the same whoever gives it, one hash of each cost that there is, so that nobody learns names from the time it takes.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 MOST_WAITING = 32
-"""Passwords that wait to be looked at; with cost 10 the last one waits for two seconds."""
+"""Passwords that wait to be looked at; with cost 10 the last one waits for two seconds, with different costs for their sum."""
 _LONGEST_PASSWORD = 72
 """bcrypt looks at no more bytes; its Python package refuses longer ones, htpasswd and Go cut them off."""
 
@@ -43,9 +43,8 @@ class Users:
         if self._hashes:
             self._matches = _bcrypt()
             self._pool = ThreadPoolExecutor(1, thread_name_prefix="password")
-            dearest = max(self._hashes.values(), key=lambda hashed: hashed[4:6])
-            # Nobody's: of the same cost, and no password is looked for that would give it.
-            self._nobody = dearest[:7] + b"." * 53
+            # Nobody's, one of each cost: no password is looked for that would give them.
+            self._nobodys = {_cost(hashed): hashed[:7] + b"." * 53 for hashed in self._hashes.values()}
 
     def __bool__(self) -> bool:
         return bool(self._hashes)
@@ -65,20 +64,31 @@ class Users:
             raise Crowded
         self._waiting += 1
         try:
-            hashed = self._hashes.get(name)
             loop = asyncio.get_running_loop()
-            right = await loop.run_in_executor(self._pool, self._matches, password[:_LONGEST_PASSWORD], hashed or self._nobody)
+            right = await loop.run_in_executor(self._pool, self._is_right, name, password[:_LONGEST_PASSWORD])
         finally:
             self._waiting -= 1
-        if hashed is None or not right:
-            return False
-        self._right[name] = digest
-        return True
+        if right:
+            self._right[name] = digest
+        return right
+
+    def _is_right(self, name: str, password: bytes) -> bool:
+        hashed = self._hashes.get(name)
+        if hashed is not None and self._matches(password, hashed):
+            return True
+        for cost, nobodys in self._nobodys.items():
+            if hashed is None or cost != _cost(hashed):
+                self._matches(password, nobodys)
+        return False
 
     def close(self) -> None:
         """Looks at no more passwords."""
         if self._pool is not None:
             self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _cost(hashed: bytes) -> bytes:
+    return hashed[4:6]
 
 
 def _credentials(authorization: str | None) -> tuple[str, bytes] | None:

@@ -127,14 +127,15 @@ class Conversation:
         if in_force.context is None:
             headers.pop("Strict-Transport-Security", None)
         head = response_head(response.status, headers, length=len(response.body), keep=keep)
+        large = len(response.body) >= _LARGE and not bare
         async with asyncio.timeout(self._patience.sending):
-            if len(response.body) < _LARGE or bare:
-                await self._wire.send(head if bare else head + response.body)
-                return
-            self._crowd.sending(self._seat, response.body)
+            self._crowd.sending(self._seat, response.body if large else b"")
             try:
-                await self._wire.send(head)
-                await self._wire.send(response.body)
+                if large:
+                    await self._wire.send(head)
+                    await self._wire.send(response.body)
+                else:
+                    await self._wire.send(head if bare else head + response.body)
             finally:
                 self._crowd.sent(self._seat)
 

@@ -1,22 +1,30 @@
 """All connections there are, how many there may be, and which has to go where one more wants in.
 
 Who says nothing goes first: a scraper sends its request with the connection, so that among a few hundred silent clients the one
-that has been silent for longest is never it. Who reads slowest goes where answers that nobody takes fill the memory.
+that has been silent for longest is never it. Where nobody is silent, who has been at his answer for longest goes, if for more than
+a moment: one answer that all share is no memory to speak of, and whoever does not take it has a place all the same. Who reads
+slowest goes, too, where answers that nobody takes fill the memory.
 """
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import asyncio
 
 
+MOMENT = 1.0
+"""Seconds that everybody has for taking his answer, however many want to come in."""
+
+
 class Seat:
-    """One connection's place. `leaving`: it has been sent away, and is not closed yet."""
+    """One connection's place. `leaving`: it has been sent away, and is not closed yet; `sending_since` in time.monotonic()."""
 
     def __init__(self) -> None:
         self.task: asyncio.Task[None] | None = None
+        self.sending_since = 0.0
         self.leaving = False
 
 
@@ -42,11 +50,21 @@ class Crowd:
         """Bytes of all answers that are being sent, each counted once."""
         return self._bytes
 
+    def is_full(self) -> bool:
+        """Whether somebody has to go before one more may come in."""
+        return len(self._seats) - self._leaving >= self._most
+
     def room(self) -> bool:
-        """Whether one more may come in; who has been silent for longest is sent away for it."""
-        if len(self._seats) - self._leaving < self._most:
+        """Whether one more may come in; who has been silent for longest is sent away for it, or else who has been taking his answer
+        for longest, and for more than a moment."""
+        if not self.is_full():
             return True
-        return self._send_away(next(iter(self._silent), None))
+        if self._silent:
+            return self._send_away(next(iter(self._silent)))
+        slowest = next(iter(self._sending), None)
+        if slowest is None or time.monotonic() - slowest.sending_since < MOMENT:
+            return False
+        return self._send_away(slowest)
 
     def enter(self, seat: Seat, task: asyncio.Task[None]) -> None:
         """A new connection takes its place."""
@@ -65,15 +83,18 @@ class Crowd:
         self._silent.pop(seat, None)
 
     def sending(self, seat: Seat, body: bytes) -> None:
-        """It begins to be sent this. Those that have taken longest over theirs are sent away where there is too much."""
+        """It begins to be sent this; b"" is an answer too small to count for the memory. Those that have taken longest over theirs
+        are sent away where there is too much."""
         counted = self._bodies.setdefault(id(body), [0, len(body)])
         if not counted[0]:
             self._bytes += len(body)
         counted[0] += 1
         self._sending[seat] = body
-        while self._bytes > self._most_bytes and len(self._sending) > 1:
-            slowest = next(iter(self._sending))
-            self.sent(slowest)
+        seat.sending_since = time.monotonic()
+        while self._bytes > self._most_bytes:
+            slowest = next(one for one, sent in self._sending.items() if sent)
+            if slowest is seat:
+                break
             self._send_away(slowest)
 
     def sent(self, seat: Seat) -> None:
@@ -109,10 +130,9 @@ class Crowd:
         """The tasks of all connections."""
         return tuple(seat.task for seat in self._seats if seat.task is not None)
 
-    def _send_away(self, seat: Seat | None) -> bool:
-        if seat is None:
-            return False
+    def _send_away(self, seat: Seat) -> bool:
         self._silent.pop(seat, None)
+        self.sent(seat)
         if not seat.leaving and seat.task is not None:
             seat.leaving = True
             self._leaving += 1

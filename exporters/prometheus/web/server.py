@@ -90,7 +90,10 @@ class Server:
             asyncio.get_running_loop().remove_reader(listener)
 
     def _take(self, listener: socket.socket) -> None:
-        for _ in range(_AT_A_TIME):
+        for turn in range(_AT_A_TIME):
+            if turn and self.crowd.is_full():
+                # Nobody is sent away for somebody who may not be there: the loop says whether anybody else waits.
+                return
             if not self.crowd.room():
                 # All are being answered: who comes now waits in the kernel's queue until one of them is done.
                 self._pause()
