@@ -1,9 +1,9 @@
 # make help
 VENV := .venv
 # A recorded host that has faults: a capture that `sctune doctor --from` reads.
-# Tests of this machine's devices and processes (tests/live) go one after another in a process of their own and mostly wait. Processes
-# have to collect the same tests in the same order: hence one seed for the order of sets.
-SIDE_BY_SIDE := --numprocesses 3 --dist loadgroup
+# Tests of this machine's own devices and processes (tests/live) go one after another, the others side by side. Processes have to collect
+# the same tests in the same order: hence one seed for the order of sets.
+SIDE_BY_SIDE := --numprocesses 2
 # Each test machine has one processor.
 TWO_MACHINES := --numprocesses 2 --dist loadgroup
 EXAMPLE ?= tests/scenarios/storage-controller-faults/host.tar.gz
@@ -42,7 +42,8 @@ doctor: $(VENV)/.sctune
 
 test: check
 	@.ci/debian-packages
-	PYTHONHASHSEED=0 $(VENV)/bin/python -m pytest -m 'not vm and not thorough' $(SIDE_BY_SIDE)
+	PYTHONHASHSEED=0 $(VENV)/bin/python -m pytest -m 'not vm and not thorough and not live' $(SIDE_BY_SIDE)
+	$(VENV)/bin/python -m pytest -m 'live and not vm and not thorough'
 	$(VENV)/bin/python -m pytest -m 'vm and not thorough' $(TWO_MACHINES)
 
 test-all: test
