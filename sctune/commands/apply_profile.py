@@ -39,6 +39,7 @@ def run_apply_profile(
 ) -> int:
     """Plans; shows the plan, or does it. A dry run returns 4 where anything would change; both return 1 where something could not
     be looked at, and applying where it was refused or undone."""
+    from sctune.commands.measuring import to_measure
     from sctune.commands.refusing import refused
     from sctune.tuning.plan import operations
     from sctune.tuning.writer import Refused
@@ -50,7 +51,7 @@ def run_apply_profile(
     if not dry_run and output is not None and not yes:
         raise UserError("with --output nobody sees the plan that is asked about", "add --yes, or --dry-run to see the plan alone")
     destination = Output(output)
-    if any(one.startswith("flush_speed") for one in given):
+    if any(map(to_measure, given)):
         given = _with_speed(name, given, live=from_path is None and root is None, config_path=config_path)
     look = planner(name, given=given, live=live, persist=persist, via=via, from_path=from_path, root=root, config_path=config_path)
     seen = look()
@@ -74,8 +75,7 @@ def _with_speed(name: str, given: tuple[str, ...], *, live: bool, config_path: s
     from sctune.report.sanitize import clean
 
     rest = tuple(one for one in given if not to_measure(one))
-    if rest != given:
-        planner(name, given=rest, live=True, persist=True, from_path=None, root=None, config_path=config_path)
+    planner(name, given=rest, live=True, persist=True, from_path=None, root=None, config_path=config_path)
     said: list[str] = []
     found = measured(given, live=live, tell=said.append)
     sys.stderr.writelines(f"sctune: {clean(text)}\n" for text in said)

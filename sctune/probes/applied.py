@@ -29,42 +29,27 @@ def probe(host: Host, *, targets: Callable[[], tuple[TargetParameters, ...] | Un
     return compare(transactions, host, targets)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Record:
+    """The record as it is read."""
+
+    format: int
+    transactions: tuple[Transaction, ...]
+
+
 def parse(text: str) -> tuple[Transaction, ...] | Unavailable:
     """The transactions of the record."""
     import msgspec
 
-    from sctune.tuning.record import FORMAT, Record
+    from sctune.tuning.record import FORMAT
 
     try:
-        record = msgspec.json.decode(text, type=Record)
+        record = msgspec.json.decode(text, type=_Record)
     except (msgspec.DecodeError, UnicodeEncodeError) as error:
         return Unavailable(reason=Reason.MALFORMED, what=PATH, detail=str(error).splitlines()[0])
     if record.format > FORMAT:
         return Unavailable(reason=Reason.MALFORMED, what=PATH, detail="written by a newer sctune")
-    return tuple(
-        Transaction(
-            number=one.number,
-            profile=one.profile,
-            version=one.version,
-            state=one.state,
-            time=one.time,
-            options=one.options,
-            settings=tuple(
-                Setting(
-                    setting=item.setting,
-                    kind=item.kind,
-                    path=item.path,
-                    wanted=item.wanted,
-                    accepts=item.accepts,
-                    line=item.line,
-                    mode=item.mode,
-                    uid=item.uid,
-                )
-                for item in one.settings
-            ),
-        )
-        for one in record.transactions
-    )
+    return record.transactions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

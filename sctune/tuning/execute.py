@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from sctune.exitcodes import ExitCode
+from sctune.probes.applied import PATH
 from sctune.records import dataclass
 from sctune.tuning import record
 from sctune.tuning.doing import do, read_back, reason, settle
@@ -145,7 +146,7 @@ def _begin(steps: tuple[Step, ...], writer: Writer, journal: Journal, request: R
             journal.discard(pages.number)
         if not isinstance(error, OSError):
             raise
-        raise Refused(f"nothing was changed: {record.PATH} cannot be written: {reason(error)}") from None
+        raise Refused(f"nothing was changed: {PATH} cannot be written: {reason(error)}") from None
     return pages
 
 

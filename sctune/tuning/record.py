@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from sctune.model.applied import Kind
+from sctune.probes.applied import PATH
 from sctune.tuning.journal import JournalError
 from sctune.tuning.steps import FileStep, ValueStep
 from sctune.tuning.transaction import OPEN, Status, read_transaction
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
     from sctune.tuning.steps import Step
     from sctune.tuning.transaction import Transaction
 
-NAME = "applied.json"
-PATH = f"/var/lib/sctune/{NAME}"
 FORMAT = 1
 OURS = b"# Written by sctune "
 """How a file begins that is sctune's own (templates/_head.j2)."""
@@ -73,7 +72,7 @@ def write(journal: Journal, calls: Calls, *, as_if: Mapping[int, Status] | None 
     one. A transaction that cannot be read is left out: apply and rollback refuse it by themselves."""
     data = encode(journal, as_if or {})
     folder = os.path.dirname(journal.folder)
-    path = os.path.join(folder, NAME)
+    path = os.path.join(folder, os.path.basename(PATH))
     beside = f"{path}.new"
     if os.path.lexists(beside):
         calls.unlink(beside)
