@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,10 +12,8 @@ from sctune.checks import profile as topic
 from sctune.host.root import RootHost
 from sctune.model.applied import Applied
 from sctune.probes.applied import PATH, probe
-from sctune.tuning.execute import apply
 from sctune.tuning.operations import WriteValue
 from sctune.tuning.record import changed_lines
-from sctune.tuning.rollback import rollback
 from sctune.tuning.transaction import Status, read_transaction
 from sctune.unavailable import Reason, Unavailable
 from tests.fakes import FakeHost
@@ -23,14 +21,13 @@ from tests.unit.serving_hosts import codes, look_at
 from tests.unit.tuning_hosts import (
     RECORD,
     REPLACEMENT,
-    REQUEST,
     Faulty,
-    Kernel,
     Killed,
     everything,
     machine,
     parts,
 )
+from tests.unit.tuning_runs import back, put, run
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,19 +39,6 @@ NO_TARGETS = Unavailable(reason=Reason.ABSENT, what="tgtd")
 def root(tmp_path: Path) -> str:
     (tmp_path / "host").mkdir()
     return machine(tmp_path / "host")
-
-
-def run(root: str, *operations: Any, calls: Kernel | None = None, undo: bool = False) -> None:
-    writer, journal, lock = parts(root, calls)
-    if undo:
-        rollback(None, writer=writer, journal=journal, lock=lock, force=True)
-    else:
-        apply(operations, writer=writer, journal=journal, request=REQUEST, lock=lock)
-
-
-def put(root: str, path: str, text: str) -> None:
-    with open(root + path, "w") as file:
-        file.write(text)
 
 
 def look(root: str) -> Applied | Unavailable:
@@ -91,7 +75,7 @@ def test_in_force_and_rolled_back(root: str) -> None:
     assert len(found.conforming) == len(found.transactions[0].settings) == 12
     assert (found.drifted, found.gone, found.unread) == ((), (), ())
     assert findings(root) == []
-    run(root, undo=True)
+    back(root, force=True)
     assert looked(root).transactions == ()
 
 
@@ -142,10 +126,10 @@ def test_the_last_word_counts(root: str) -> None:
     run(root, WriteValue(setting="vm.swappiness", path="/proc/sys/vm/swappiness", value="10", before="60"))
     run(root, WriteValue(setting="vm.swappiness", path="/proc/sys/vm/swappiness", value="1", before="10"))
     assert looked(root).drifted == ()
-    run(root, undo=True)
+    back(root, force=True)
     put(root, "/proc/sys/vm/swappiness", "7\n")
     assert [(one.by.number, one.wanted, one.now) for one in looked(root).drifted] == [(1, "10", "7")]
-    run(root, undo=True)
+    back(root, force=True)
     assert looked(root).conforming == ()
 
 
@@ -187,7 +171,7 @@ def test_broken_off_for_long(root: str) -> None:
         record["transactions"][0]["time"] = FakeHost().now - age
         put(root, PATH, json.dumps(record))
         assert findings(root) == told  # before that it may still be at work
-    run(root, undo=True)
+    back(root, force=True)
     assert findings(root) == []
 
 

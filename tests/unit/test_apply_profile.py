@@ -19,10 +19,10 @@ from sctune.commands.verify_profile import run_verify_profile
 from sctune.errors import UserError
 from sctune.host.root import RootHost
 from sctune.report.format import Plain
-from sctune.tuning.machine import Machine
 from sctune.unavailable import Reason, Unavailable
 from tests.unit import profile_schemas
-from tests.unit.tuning_hosts import RECORD, Faulty, Kernel, machine, parts, snapshot
+from tests.unit.tuning_hosts import RECORD, Faulty, Kernel, machine, snapshot
+from tests.unit.tuning_runs import here
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,11 +57,6 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setattr(sctune.host.choose, "open_host", lambda _from, _root: Quiet(made))
     monkeypatch.setattr("sys.stdin", io.StringIO())
     return made
-
-
-def here(root: str, calls: Kernel | None = None) -> Machine:
-    writer, journal, lock = parts(root, calls)
-    return Machine(writer=writer, journal=journal, lock=lock)
 
 
 def run(at: str, *, profile: str = "ours", calls: Kernel | None = None, **options: Any) -> int:

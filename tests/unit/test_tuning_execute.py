@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sctune.records import replace
-from sctune.tuning.execute import Applied, Ending, apply
+from sctune.tuning.execute import Ending, apply
 from sctune.tuning.lock import locked
 from sctune.tuning.operations import FileState, Operation, RunTool, WriteFile, WriteValue
 from sctune.tuning.outcome import Outcome
-from sctune.tuning.rollback import RolledBack, rollback
 from sctune.tuning.transaction import Status, read_transaction
 from sctune.tuning.writer import LiveWriter, Refused
 from tests.unit.tuning_hosts import (
@@ -31,6 +30,7 @@ from tests.unit.tuning_hosts import (
     snapshot,
     state,
 )
+from tests.unit.tuning_runs import back, put, read, run
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,26 +42,6 @@ SWAPPINESS = WriteValue(setting="vm.swappiness", path="/proc/sys/vm/swappiness",
 def root(tmp_path: Path) -> str:
     (tmp_path / "host").mkdir()
     return machine(tmp_path / "host")
-
-
-def run(root: str, *operations: Operation) -> Applied:
-    writer, journal, lock = parts(root)
-    return apply(operations, writer=writer, journal=journal, request=REQUEST, lock=lock)
-
-
-def back(root: str, number: int | None = None, *, force: bool = False) -> RolledBack:
-    writer, journal, lock = parts(root)
-    return rollback(number, writer=writer, journal=journal, lock=lock, user="root", force=force)
-
-
-def read(root: str, path: str) -> str:
-    with open(root + path) as file:
-        return file.read()
-
-
-def put(root: str, path: str, text: str) -> None:
-    with open(root + path, "w") as file:
-        file.write(text)
 
 
 def test_apply_does_all_and_rollback_undoes_all(root: str) -> None:

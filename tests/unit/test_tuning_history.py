@@ -14,20 +14,16 @@ import pytest
 from sctune.commands.history import run_history
 from sctune.commands.rollback import run_rollback
 from sctune.report.format import Plain
-from sctune.tuning.execute import apply
-from sctune.tuning.machine import Machine
 from sctune.tuning.rollback import rollback
 from tests.unit.tuning_hosts import (
-    REQUEST,
     Faulty,
-    Kernel,
     Killed,
     everything,
     machine,
     new_file,
-    parts,
     snapshot,
 )
+from tests.unit.tuning_runs import here, put, run
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,21 +36,6 @@ VALIDATOR = jsonschema.Draft202012Validator(SCHEMA, format_checker=jsonschema.Dr
 def root(tmp_path: Path) -> str:
     (tmp_path / "host").mkdir()
     return machine(tmp_path / "host")
-
-
-def here(root: str, calls: Kernel | None = None) -> Machine:
-    writer, journal, lock = parts(root, calls)
-    return Machine(writer=writer, journal=journal, lock=lock)
-
-
-def run(root: str, *operations: Any, calls: Kernel | None = None) -> None:
-    at = here(root, calls)
-    apply(operations, writer=at.writer, journal=at.journal, request=REQUEST, lock=at.lock)
-
-
-def put(root: str, path: str, text: str) -> None:
-    with open(root + path, "w") as file:
-        file.write(text)
 
 
 class Terminal(io.StringIO):

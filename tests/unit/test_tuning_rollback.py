@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sctune.tuning.execute import Applied, apply
-from sctune.tuning.operations import Operation, WriteValue
+from sctune.tuning.operations import WriteValue
 from sctune.tuning.outcome import Outcome
-from sctune.tuning.rollback import RolledBack, choose, preview, rollback
+from sctune.tuning.rollback import choose, preview, rollback
 from tests.unit.tuning_hosts import (
     BOOT_ID,
     RECORD,
     REPLACEMENT,
-    REQUEST,
     Faulty,
     Killed,
     everything,
@@ -25,6 +23,7 @@ from tests.unit.tuning_hosts import (
     parts,
     snapshot,
 )
+from tests.unit.tuning_runs import back, put, read, run
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,26 +35,6 @@ SWAPPINESS = WriteValue(setting="vm.swappiness", path="/proc/sys/vm/swappiness",
 def root(tmp_path: Path) -> str:
     (tmp_path / "host").mkdir()
     return machine(tmp_path / "host")
-
-
-def run(root: str, *operations: Operation) -> Applied:
-    writer, journal, lock = parts(root)
-    return apply(operations, writer=writer, journal=journal, request=REQUEST, lock=lock)
-
-
-def back(root: str, number: int | None = None, *, force: bool = False) -> RolledBack:
-    writer, journal, lock = parts(root)
-    return rollback(number, writer=writer, journal=journal, lock=lock, user="root", force=force)
-
-
-def read(root: str, path: str) -> str:
-    with open(root + path) as file:
-        return file.read()
-
-
-def put(root: str, path: str, text: str) -> None:
-    with open(root + path, "w") as file:
-        file.write(text)
 
 
 def test_what_somebody_changed_since_is_left_and_named(root: str) -> None:
