@@ -278,3 +278,25 @@ def test_an_exporter_ends_with_an_error_when_who_makes_the_children_is_killed() 
         log = process.stderr.read()
     assert log.count("the process that starts the children") == 1
     assert log.count("the collector's process has ended") == 1
+
+
+@pytest.mark.spawns
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root's exporter has a collector in a process of its own")
+def test_an_exporter_whose_whole_group_is_told_to_end_ends_well() -> None:
+    """As a service manager does, and timeout(1): the collector may be gone before the exporter has seen its own signal."""
+    argv = [sys.executable, "-m", "sctune", "exporter", "--listen", "127.0.0.1:0"]
+    with subprocess.Popen(argv, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
+        try:
+            assert process.stderr is not None
+            assert "serving on" in process.stderr.readline()
+            children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+            until(lambda: bool(children.read_text().split()), 30)
+            (collector,) = children.read_text().split()
+            until(lambda: bool(Path(f"/proc/{collector}/task/{collector}/children").read_text().split()), 30)
+            os.kill(int(collector), 15)
+            until(lambda: not children.read_text().split() or "Z" in Path(f"/proc/{collector}/stat").read_text().split()[2], 30)
+            os.kill(process.pid, 15)
+            assert process.wait(20) == 0
+            assert "has ended" not in process.stderr.read()
+        finally:
+            process.kill()

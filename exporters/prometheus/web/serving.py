@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 FIRST_LOOK = 10.0
 CHECKED = 2.0
 """Seconds between two looks at whether a source in this process can still look at the host."""
+GRACE = 0.5
+"""Seconds between the end of the collector's process and the verdict that nobody meant it."""
 _OTHER_DESCRIPTORS = 128
 
 
@@ -70,6 +72,11 @@ async def _serve(
         settings.reload()
         notifier.ready()
 
+    def lost(descriptor: int) -> None:
+        # Who ends a service signals all its processes: the collector may have gone before our own signal is here.
+        loop.remove_reader(descriptor)
+        loop.call_later(GRACE, end, False)
+
     runs = Runs(source, at_once=at_once, tell=tell)
     pages = Pages(runs)
     server = Server(pages, settings, tell=tell)
@@ -78,7 +85,7 @@ async def _serve(
     loop.add_signal_handler(signal.SIGHUP, reload)
     if lifeline is not None:
         lifeline.setblocking(True)
-        loop.add_reader(lifeline.fileno(), end, False)  # nothing is ever sent to us over it: it can only be closed
+        loop.add_reader(lifeline.fileno(), lost, lifeline.fileno())  # nothing is ever sent to us over it: it can only be closed
     server.start(listeners)
     notifier.ready()
     beside = [loop.create_task(_first_look(pages))]
