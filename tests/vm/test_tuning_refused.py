@@ -51,8 +51,8 @@ def host(boot: Callable[..., Machine]) -> Iterator[Machine]:
         for name, text in PROFILES.items():
             encoded = base64.b64encode(text.encode()).decode()
             machine.check(f"echo {encoded} | base64 -d > /etc/sctune/profiles.d/{name}.yaml")
-        # The interpreter may lie in a home folder that is its owner's alone.
-        for folder in Path(sys.executable).resolve().parents:
+        # The interpreter, its environment or the project may lie in a folder that is its owner's alone.
+        for folder in {*Path(sys.executable).resolve().parents, *Path(sys.executable).parents, *Path(__file__).resolve().parents}:
             machine.check(f"chmod a+x {shlex.quote(str(folder))}")
         yield machine
 
