@@ -69,11 +69,11 @@ def portals(look: Look) -> Result:
             conflicts.update((_claimed(address, port, one), None) for one in others if _overlap((address, port), one))
         missing = [one for one in wanted if one not in {(portal.address, portal.port) for portal in daemon.portals}]
         if missing and not conflicts:
-            heard = inventory.listeners
+            heard = inventory.tcp
             if isinstance(heard, Unavailable):
                 unexamined.append(Unexamined.of(heard))
                 continue
-            conflicts.update((text, None) for text in _taken(missing, daemon, {(one.address, one.port) for one in heard}))
+            conflicts.update((text, None) for text in _taken(missing, daemon, {(one.address, one.port) for one in heard.listeners}))
     if not conflicts:
         return Result(examined=examined, unexamined=tuple(unexamined))
     finding = TARGET_PORTAL_CONFLICT.found(

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from sctune.model.network import Network
     from sctune.model.process import Processes
     from sctune.model.sysctl import SysctlState
-    from sctune.model.system import CpuGovernors, HugePages, IoWaiting, Listener, Memory, Pressure, Tuned, Unit, Writeback
+    from sctune.model.system import CpuGovernors, HugePages, IoWaiting, Memory, Pressure, TcpSockets, Tuned, Unit, Writeback
     from sctune.model.tuned import TunedProfile
     from sctune.unavailable import Unavailable
 
@@ -20,9 +20,9 @@ class SystemParts(Fetched):
     """What is the same on every Linux host."""
 
     @Part
-    def listeners(self) -> tuple[Listener, ...] | Unavailable:
-        """TCP sockets that listen: asked only where somebody else may have a port."""
-        from sctune.probes.listeners import probe
+    def tcp(self) -> TcpSockets | Unavailable:
+        """TCP sockets: asked only where somebody else may have a portal, or an initiator is logged in."""
+        from sctune.probes.tcp import probe
 
         return probe(self.host)
 

@@ -130,3 +130,29 @@ class Listener:
 
     address: str
     port: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TcpConnection:
+    """A TCP socket with somebody at its other end (the same files). `state` is the kernel's number (include/net/tcp_states.h).
+
+    `retransmits` counts how often the oldest unanswered data were sent again, `probes` the unanswered probes of an idle connection
+    or of a closed window; any answer sets both to 0 (net/ipv4/tcp_input.c, tcp_ack). Addresses as in `Listener`, an IPv4 address
+    that came by an IPv6 socket as IPv4.
+    """
+
+    address: str
+    port: int
+    peer: str
+    peer_port: int
+    state: int
+    retransmits: int
+    probes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TcpSockets:
+    """The TCP sockets of the network namespace that sctune runs in."""
+
+    listeners: tuple[Listener, ...]
+    connections: tuple[TcpConnection, ...]
