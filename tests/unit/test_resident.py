@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +31,8 @@ def whoami(path: str) -> Iterator[tuple[Any, ...]]:
         os._exit(3)
     if path == "/break":
         raise ValueError("on purpose")
+    if path == "/hang in the kernel":
+        signal.signal(signal.SIGIO, signal.SIG_IGN)  # as one in uninterruptible sleep, it does not end with its nursery
     if path.startswith("/hang"):
         time.sleep(60)
     yield (os.getpid(),)
@@ -136,12 +140,14 @@ def test_a_scrape_starts_no_tool() -> None:
 
 def test_what_hung_is_left_alone_where_who_would_kill_its_worker_has_ended(residents: Residents) -> None:
     (worker,) = ask(residents, "/a").items
-    os.kill(residents._nursery._pid, 9)
-    hung = ask(residents, "/hang", stall=0.2)
+    killer = threading.Timer(0.2, os.kill, (residents._nursery._pid, signal.SIGKILL))
+    killer.start()
+    hung = ask(residents, "/hang in the kernel", stall=0.6)
+    killer.join()
     try:
         assert hung.stalled
         assert hung.abandoned is None
-        assert residents._hangs("/hang") is not None
+        assert residents._hangs("/hang in the kernel") is not None
         assert not residents.alive
     finally:
         os.kill(worker[0], 9)
