@@ -136,10 +136,19 @@ def test_a_silent_tgtd_hides_exports_and_nothing_else(state: object) -> None:
     assert blind["volumes"].of("sctune_volume_sessions") == {}
     layers = blind["volumes"].of("sctune_volume_layer_ready")
     assert layers == {at: one for at, one in whole["volumes"].of("sctune_volume_layer_ready").items() if at[1] != "target"}
-    assert {at[-2:] for at in blind["volumes"].of("sctune_volume_info")} == {("", "")}
+    assert blind["volumes"].of("sctune_volume_info") == {}  # with an empty target it would be another series
     assert blind["volumes"].of("sctune_volumes") == {(state,): 3.0 * (state == "unknown") for state in STATES}
     for same in ("sctune_volume_size_bytes", "sctune_volumes_size_bytes", "sctune_volume_created_timestamp_seconds"):
         assert blind["volumes"].of(same) == whole["volumes"].of(same) != {}
+
+
+@pytest.mark.parametrize("part", ["tgt", "dm", "lvm", "loops", "stores"])
+def test_no_volume_is_described_by_other_labels_because_a_part_cannot_be_looked_at(part: str) -> None:
+    whole = collect(VOLUMES, recorded("eucalyptus-das")).of("sctune_volume_info")
+    run = collect(VOLUMES, recorded("eucalyptus-das"), **{part: HUNG})  # type: ignore[arg-type]
+    assert whole
+    assert run.of("sctune_volume_info") == {}
+    assert run.of("sctune_volume_state")
 
 
 def test_a_loop_device_that_a_silent_tgtd_may_export_is_not_called_orphaned() -> None:
