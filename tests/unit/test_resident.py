@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sctune.host import jobs
-from sctune.host.base import DmQuery, FileStat
+from sctune.host.base import DmQuery, FileStat, LogQuery
 from sctune.host.children import Nursery
 from sctune.host.live import LiveHost
 from sctune.host.resident import Residents
@@ -126,6 +126,25 @@ def test_a_live_host_says_the_same_of_the_store(tmp_path: Path) -> None:
         assert os.getpid() in {process.pid for process in one} & {process.pid for process in other}
         scraped.close()
         assert isinstance(host.stat_files(paths)[0], FileStat)
+
+
+def test_logs_are_searched_by_one_that_stays_and_does_not_get_nicer_each_time(tmp_path: Path) -> None:
+    log = tmp_path / "cloud-output.log"
+    log.write_text("2026-01-01 00:00:00  INFO | Uploaded snap-00000001 to object storage gateway\n")
+    query = LogQuery(words=("Uploaded ",), pattern="Uploaded ", since=0.0)
+    with LiveHost() as host:
+        assert isinstance(host.children, Nursery)
+        children = Residents(host.children)
+        workers = set()
+        for _ in range(3):
+            found = ScrapedHost(children=children, budget=4.0).log_lines(str(log), query)
+            assert not isinstance(found, Unavailable)
+            assert len(found.lines) == 1
+            made = children._workers["logs"]._made
+            assert made is not None
+            workers.add((made[0], os.getpriority(os.PRIO_PROCESS, made[0])))
+        assert len(workers) == 1
+        assert workers.pop()[1] == max(5, os.getpriority(os.PRIO_PROCESS, 0))
 
 
 def test_a_scrape_starts_no_tool() -> None:
