@@ -10,13 +10,15 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from sctune.backends.base import FileRole
-from sctune.quota import logical_size, snapshot_files
+from sctune.cloud_files import backends_of, cloud_files
+from sctune.quota import logical_size
 from sctune.records import dataclass
 from sctune.unavailable import Unavailable, known
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from sctune.backends.base import Backend
     from sctune.inventory import Inventory
     from sctune.model.chain import Chain, Chains
     from sctune.model.process import Copy
@@ -24,10 +26,11 @@ if TYPE_CHECKING:
 
 
 class Direction(StrEnum):
-    """What a copy is for: the snapshot is made, or a volume is made from it."""
+    """What a copy is for: the snapshot is made, or a volume is made from it, or it is read for something else."""
 
     SAVE = "save"
     RESTORE = "restore"
+    READ = "read"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,17 +48,19 @@ class CopyProgress:
 
 
 def copies_in_progress(inventory: Inventory, chains: Chains) -> Iterator[CopyProgress]:
-    """All running copies of which the snapshot is known: by the name of its file, or by the LV that is read."""
+    """All running copies of which the snapshot is known: by the name of its file, or by the LV that is read. Raises CannotLook
+    where it is not known whether this host is a cloud's."""
     processes = known(inventory.processes)
     if processes is None or not processes.copies:
         return
     of_volume = {copy.process.pid: chain for chain in chains.chains for copy in chain.copies}
-    files = {file.name: file for _, file in snapshot_files(chains, inventory.stores)}
+    backends = backends_of(inventory)
+    files = {one.file.name: one.file for one in cloud_files(inventory, backends).of(FileRole.SNAPSHOT)}
     written = inventory.copy_io
     booted = inventory.clock.now - inventory.clock.boot
     for copy in processes.copies:
         chain = of_volume.get(copy.process.pid)
-        at = _snapshot_of(copy, chain, chains)
+        at = _snapshot_of(copy, chain, backends)
         if at is None:
             continue
         snapshot, direction = at
@@ -70,9 +75,10 @@ def copies_in_progress(inventory: Inventory, chains: Chains) -> Iterator[CopyPro
         )
 
 
-def _snapshot_of(copy: Copy, chain: Chain | None, chains: Chains) -> tuple[str, Direction] | None:
-    for path, direction in ((copy.destination, Direction.SAVE), (copy.source, Direction.RESTORE)):
-        for backend in chains.backends:
+def _snapshot_of(copy: Copy, chain: Chain | None, backends: tuple[Backend, ...]) -> tuple[str, Direction] | None:
+    reading = Direction.READ if chain is None else Direction.RESTORE
+    for path, direction in ((copy.destination, Direction.SAVE), (copy.source, reading)):
+        for backend in backends:
             name = backend.file_name(_last(path))
             if name.role is FileRole.SNAPSHOT:
                 return name.id, direction
@@ -84,7 +90,7 @@ def _snapshot_of(copy: Copy, chain: Chain | None, chains: Chains) -> tuple[str, 
 
 def _size(copy: Copy, direction: Direction, chain: Chain | None, files: Mapping[str, StoreFile]) -> int | None:
     """What is read: all of the volume, or of the snapshot's file."""
-    if direction is Direction.RESTORE:
+    if direction is not Direction.SAVE:
         file = files.get(_last(copy.source))
         return file.apparent if file is not None else None
     return logical_size(chain) if chain is not None else None

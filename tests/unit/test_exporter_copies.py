@@ -24,6 +24,7 @@ from sctune.records import replace
 from sctune.unavailable import Reason, Unavailable
 from tests.fakes import FakeHost
 from tests.unit.collecting import collect, recorded
+from tests.unit.storage_hosts import store, store_file
 
 if TYPE_CHECKING:
     from tests.unit.collecting import Run
@@ -89,6 +90,12 @@ def test_what_is_written_beyond_the_size_is_not_told() -> None:
     assert restoring(9 * GIB).of("sctune_snapshot_copy_done_bytes") == {RESTORED: 8 * GIB}
 
 
+def test_a_snapshot_that_is_read_for_something_else_than_a_volume() -> None:
+    running = processes(dd(f"/var/lib/eucalyptus/volumes/{RESTORED[0]}", "/backup/it"))
+    run = collect(COPIES, recorded(COPYING), processes=running, copy_io={77: GIB})
+    assert run.of("sctune_snapshot_copy_done_bytes") == {(RESTORED[0], "", "read"): GIB}
+
+
 def test_a_copy_of_no_snapshot_is_none_of_these() -> None:
     host = recorded(COPYING)
     run = collect(COPIES, host, processes=processes(dd("/dev/zero", "/var/lib/eucalyptus/volumes/vol-D02E43C2")), copy_io={})
@@ -111,6 +118,21 @@ def test_files_of_snapshots() -> None:
     assert run.of("sctune_snapshot_files_size_bytes") == {(): sum(sizes.values())}
     assert set(run.of("sctune_snapshot_file_modified_timestamp_seconds")) == set(sizes)
     assert collect(FILES, recorded(COPYING), detail=False).of("sctune_snapshot_file_size_bytes") == {}
+
+
+def test_a_snapshot_is_found_on_a_host_that_has_no_volume() -> None:
+    host, config = FakeHost(), Config(backend="eucalyptus-overlay")
+    file = replace(store_file("snap-00000001", GIB), mtime=5.0)
+    nothing = Unavailable(reason=Reason.ABSENT, what="x")
+    parts: dict[str, Any] = {
+        name: nothing for name in ["loops", "lvm", "dm", "tgt", "sessions", "block", "cloud", "processes", "guests"]
+    }
+    run = collect(FILES, host, config=config, stores=(store(files=(file,)),), **parts)
+    assert run.why == ""
+    assert run.of("sctune_snapshot_file_modified_timestamp_seconds") == {("snap-00000001",): 5.0}
+    copying = processes(dd("/dev/elsewhere", f"/srv/{file.name}"))
+    run = collect(COPIES, host, config=config, stores=(store(files=(file,)),), **parts | {"processes": copying})
+    assert run.of("sctune_snapshot_copy_done_bytes") == {("snap-00000001", "", "save"): GIB}
 
 
 def test_files_that_nobody_could_look_at_are_not_said_to_be_none() -> None:

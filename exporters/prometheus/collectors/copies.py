@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from sctune.exporters.prometheus.samples import Samples
 
 _LABELS = ("snapshot", "volume", "operation")
-_WHICH = "operation save: the snapshot is made from a volume; restore: a volume is made from the snapshot. Only while it runs."
+_WHICH = "operation save: the snapshot is made; restore: a volume is made from it; read: it is read otherwise. Only while it runs."
 
 SIZE = Metric(
     name="sctune_snapshot_copy_size_bytes",

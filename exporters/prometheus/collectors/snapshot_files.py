@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sctune.backends.base import FileRole
+from sctune.cloud_files import backends_of, cloud_files
 from sctune.exporters.prometheus.chosen import chosen
 from sctune.exporters.prometheus.collector import CannotCollect, Collector
 from sctune.exporters.prometheus.metric import Metric
-from sctune.quota import snapshot_files
 from sctune.unavailable import Reason, Unavailable
 
 if TYPE_CHECKING:
@@ -48,17 +49,16 @@ METRICS = (FILES, ALL_SIZE, ALL_ALLOCATED, SIZE, ALLOCATED, WRITTEN)
 def collect(look: Look, samples: Samples) -> None:
     """Fills in the snapshots' files of one look, each inode once. A host without a store has none, and no samples."""
     inventory = look.inventory
-    stores, chains = inventory.stores, inventory.chains
-    if isinstance(stores, Unavailable):
-        if stores.reason is Reason.ABSENT:
-            return
-        raise CannotCollect(str(stores))
-    if isinstance(chains, Unavailable):
-        raise CannotCollect(str(chains))
+    stores = inventory.stores
+    if isinstance(stores, Unavailable) and stores.reason is Reason.ABSENT:
+        return
+    if isinstance(inventory.chains, Unavailable):
+        raise CannotCollect(str(inventory.chains))
+    found = cloud_files(inventory, backends_of(inventory))
+    unread = [one for one in found.unread if one.reason is not Reason.ABSENT]
     files: dict[tuple[int, int], tuple[str, StoreFile]] = {}
-    for name, file in snapshot_files(chains, stores):
-        files.setdefault((file.device, file.inode), (name, file))
-    unread = [store.files for store in stores if isinstance(store.files, Unavailable) and store.files.reason is not Reason.ABSENT]
+    for one in found.of(FileRole.SNAPSHOT):
+        files.setdefault((one.file.device, one.file.inode), (one.id, one.file))
     if not unread:
         samples.add(FILES, float(len(files)))
         samples.add(ALL_SIZE, float(sum(file.apparent for _, file in files.values())))
