@@ -174,6 +174,13 @@ class Inventory(SystemParts):
         return probe(self.host, tgt=self.tgt)
 
     @Part
+    def copy_io(self) -> Mapping[int, int | Unavailable] | Unavailable:
+        """What each running copy has written, by its pid."""
+        from sctune.probes.copy_io import probe
+
+        return probe(self.host, processes=self.processes)
+
+    @Part
     def tgt_version(self) -> TgtVersion | Unavailable:
         """Which tgt is installed."""
         from sctune.probes.tgt_version import probe

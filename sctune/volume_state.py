@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sctune.backends.choose import GENERIC
 from sctune.chain_state import Unexported, unexported
 from sctune.disk_state import disk_subject
 from sctune.findings import HOST, Severity, Subject, SubjectKind
 from sctune.initiator import session_subject
 from sctune.model.volume import VolumeState
 from sctune.records import dataclass
+from sctune.remote import remote_volumes
 from sctune.store_view import filesystems
 from sctune.unavailable import Reason, Unavailable, known
 
@@ -98,8 +100,7 @@ class VolumeStates:
         found = list(self._blind)
         report = known(self._inventory.lvm)
         if report is not None and chain.ours and chain.lv is None and _hidden(chain, report.excluded):
-            detail = f"LVM was kept away from devices that may hang: {', '.join(report.excluded)}"
-            found.append(Unavailable(reason=Reason.TIMEOUT, what="logical volumes", detail=detail))
+            found.append(_kept_away(report.excluded))
         if known(self._inventory.lio) and not chain.exports and _active(chain):
             detail = "which volumes they export is not looked at"
             found.append(Unavailable(reason=Reason.NOT_COLLECTED, what="targets of LIO", detail=detail))
@@ -191,6 +192,34 @@ def subjects_of(chain: Chain, inventory: Inventory, stores: Mapping[str, Subject
         known_stores = store_subjects(inventory) if stores is None else stores
         if (store := known_stores.get(chain.file.path.rpartition("/")[0])) is not None:
             yield store
+
+
+def hidden_disks(inventory: Inventory) -> Iterator[Unavailable]:
+    """That LVM was kept away from disks on which LVs of this host may lie, which nobody has seen then. Not told of a disk that is
+    known to be something else: a guest's or a cloud's volume that came through a session, or what a session back to this very host
+    has left. What stands on such a disk is told with it."""
+    report = known(inventory.lvm)
+    if report is None or not report.excluded:
+        return
+    blocks = {block.name: block for block in known(inventory.block) or ()}
+    stacked = {name for name in report.excluded if name in blocks and blocks[name].slaves}
+    lost = [name for name in report.excluded if name not in stacked]
+    others = {
+        local.disk.name
+        for volume in remote_volumes(inventory)
+        for local in volume.disks
+        if local.session.local or volume.guests or volume.backend is not GENERIC
+    }
+    chains = known(inventory.chains)
+    others |= {local.disk.name for chain in (chains.chains if chains else ()) for local in chain.disks}
+    names = [name for name in lost if name not in others]
+    if names:
+        yield _kept_away(names)
+
+
+def _kept_away(names: Iterable[str]) -> Unavailable:
+    detail = f"LVM was kept away from devices that may hang: {', '.join(names)}"
+    return Unavailable(reason=Reason.TIMEOUT, what="logical volumes", detail=detail)
 
 
 def blind_parts(inventory: Inventory) -> Iterator[Unavailable]:

@@ -11,7 +11,7 @@ from sctune.records import dataclass
 from sctune.remote import remote_volumes
 from sctune.report.format import VolumeSort
 from sctune.unavailable import Reason, Unavailable, known
-from sctune.volume_state import VolumeStates, blind_parts
+from sctune.volume_state import VolumeStates, blind_parts, hidden_disks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -169,6 +169,7 @@ def unread_parts(inventory: Inventory) -> Iterable[Unavailable]:
     """What could not be looked at of all that volumes are found by: one of this host may be missing for it, or, without sessions
     and block devices, one of another host."""
     yield from blind_parts(inventory)
+    yield from hidden_disks(inventory)
     tgt = known(inventory.tgt)
     yield from tgt.unanswered if tgt else ()
     sessions, block = inventory.sessions, inventory.block

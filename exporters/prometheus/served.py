@@ -10,6 +10,8 @@ from sctune.probes.tgt import FOLDER, control_ports
 from sctune.unavailable import Reason, Unavailable, known
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable
+
     from sctune.exporters.prometheus.collector import Look
     from sctune.exporters.prometheus.samples import Samples
     from sctune.inventory import Inventory
@@ -48,6 +50,12 @@ def silent(inventory: Inventory) -> tuple[Unavailable, ...]:
     if isinstance(state, Unavailable):
         return () if state.reason is Reason.ABSENT else (state,)
     return state.unanswered
+
+
+def born_at(look: Look, control_port: int) -> Hashable:
+    """What tells one daemon from the next on the same control port: it makes its socket anew. None where that cannot be seen."""
+    found = look.inventory.host.stat(f"{FOLDER}/socket.{control_port}")
+    return None if isinstance(found, Unavailable) else (found.inode, found.mtime)
 
 
 def wanted_targets(look: Look, state: TgtState, collector: str, samples: Samples) -> tuple[Target, ...]:

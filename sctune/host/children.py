@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import array
 import contextlib
+import fcntl
 import marshal
 import os
 import select
@@ -194,6 +195,7 @@ def _nursery_main(control: socket.socket) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # ^C reaches the whole group; the parent decides what it means
     _let_go(control.fileno())
     workers: set[int] = set()
+    life = os.pipe()
     try:
         while True:
             header, ancillary, _, _ = control.recvmsg(8, socket.CMSG_SPACE(4))
@@ -207,7 +209,7 @@ def _nursery_main(control: socket.socket) -> None:
             if message[:1] == b"K":
                 reply = _kill(message[1:], workers)
             else:
-                reply = _start(message[1:] if message[:1] == b"R" else None, descriptors[0], control, workers)
+                reply = _start(message[1:] if message[:1] == b"R" else None, descriptors[0], control, workers, life)
             for descriptor in descriptors:
                 os.close(descriptor)
             _reap(workers)
@@ -232,7 +234,7 @@ def _let_go(kept: int) -> None:
                     os.close(int(name))
 
 
-def _start(message: bytes | None, descriptor: int, control: socket.socket, workers: set[int]) -> int:
+def _start(message: bytes | None, descriptor: int, control: socket.socket, workers: set[int], life: tuple[int, int]) -> int:
     try:
         pid = os.fork()
     except OSError as error:
@@ -240,11 +242,28 @@ def _start(message: bytes | None, descriptor: int, control: socket.socket, worke
     if pid == 0:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         control.close()
+        _end_with(*life)
         if message is None:
             _serving_main(descriptor)
         _worker_main(message, descriptor)
     workers.add(pid)
     return pid
+
+
+def _end_with(reading: int, writing: int) -> None:
+    """Ends this worker when the nursery has ended, even if that was killed and the worker hangs: nobody would be left to end it.
+    `reading` and `writing` are the ends of a pipe that only the nursery keeps open for writing; that it closes is a signal to its
+    reader (fcntl(2), O_ASYNC), which has to be one of its own: who gets the signal belongs to the open file, which forks share."""
+    os.close(writing)
+    signal.signal(signal.SIGIO, signal.SIG_DFL)
+    with contextlib.suppress(OSError):  # no /proc
+        own = os.open(f"/proc/self/fd/{reading}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        fcntl.fcntl(own, fcntl.F_SETOWN, os.getpid())
+        fcntl.fcntl(own, fcntl.F_SETFL, os.O_NONBLOCK | os.O_ASYNC)
+        with contextlib.suppress(BlockingIOError):
+            os.read(own, 1)
+            os._exit(0)  # it ended while this was begun
+    os.close(reading)
 
 
 def _worker_main(message: bytes, descriptor: int) -> NoReturn:

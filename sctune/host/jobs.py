@@ -170,7 +170,7 @@ def search_log(path: str, wanted: tuple[tuple[str, ...], str, float], now: float
     from sctune.host.logfiles import family, search
     from sctune.host.zone import LOCALTIME, LocalTime
 
-    os.nice(_NICE)
+    os.nice(max(0, _NICE - os.nice(0)))  # a child that stays does this more than once
     words, pattern, since = wanted
     query = LogQuery(words=tuple(words), pattern=pattern, since=since)
     folder, _, name = path.rpartition("/")

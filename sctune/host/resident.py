@@ -1,9 +1,9 @@
 """Children that stay: for who looks at a host again and again, and must not start a process each time.
 
-The same as `Nursery` to who asks, with these differences. A worker does one job after another; there is one for device-mapper, one
-for the process table and one for the store, made when first needed, so that what hangs one does not hold up another. A worker that
-hangs is killed, and another made when next it is needed. One that cannot be killed is remembered with what it hung on, and that
-is not touched again while it lives: a dead network mount costs one child, not one a look.
+The same as `Nursery` to who asks, with these differences. A worker does one job after another; there is one each for device-mapper,
+the process table, logs and the store, made when first needed, so that what hangs one does not hold up another. A worker that hangs
+is killed, and another made when next it is needed. One that cannot be killed is remembered with what it hung on, and that is not
+touched again while it lives: a dead network mount costs one child, not one a look.
 """
 
 from __future__ import annotations
@@ -79,6 +79,8 @@ class Residents:
             return self._on(job, job, arguments, patience, hangs_on=job)
         if job == "processes":
             return self._on(job, job, arguments, patience)
+        if job == "search_log":
+            return self._on("logs", job, arguments, patience, hangs_on=os.path.dirname(arguments[0]))
         if job in _OF_A_FOLDER:
             return self._on("store", job, arguments, patience, hangs_on=str(arguments[0]))
         if job in _OF_PATHS:

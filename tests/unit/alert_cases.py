@@ -46,6 +46,11 @@ def _snapshot(used: str, size: str = "1000x600") -> dict[str, str]:
     }
 
 
+def _copy(done: str) -> dict[str, str]:
+    at = '{snapshot="s",volume="v",operation="save"}'
+    return {f"sctune_snapshot_copy_done_bytes{at}": done, f"sctune_snapshot_copy_size_bytes{at}": "1000x60"}
+
+
 def _store(files: str, avail: str) -> dict[str, str]:
     return {
         'sctune_filesystem_volume_files_size_bytes{mountpoint="/a"}': files,
@@ -145,6 +150,21 @@ CASES: dict[str, tuple[Case, ...]] = {
     "SctuneSnapshotOld": (
         fault(9 * 24 * HOUR, {'sctune_snapshot_created_timestamp_seconds{snapshot="s"}': f"0x{9 * 24 * HOUR}"}),
         ordinary(3 * 24 * HOUR, {'sctune_snapshot_created_timestamp_seconds{snapshot="s"}': f"0x{3 * 24 * HOUR}"}),
+    ),
+    "SctuneSnapshotCopyStalled": (
+        fault(25, _copy("300x60")),
+        ordinary(40, _copy("0+10x60")),
+        ordinary(40, _copy("0+10x12 120x8 130+10x60")),  # a pause of eight minutes
+        ordinary(8, _copy("300x60")),  # first samples
+        ordinary(40, _copy("1000x60")),  # all is written, and flushed yet
+        ordinary(40, _copy("300x5 _x60")),  # ended
+    ),
+    "SctuneSnapshotUploadFailed": (
+        fault(15, {"sctune_snapshot_upload_failures_total": "0x5 1x60"}),
+        ordinary(15, {"sctune_snapshot_upload_failures_total": "0x60"}),
+        ordinary(15, {"sctune_snapshot_upload_failures_total": "3x60"}),  # a first sample
+        ordinary(15, {"sctune_snapshot_upload_failures_total": "3x5 0x60"}),  # a restart of the exporter
+        ordinary(120, {"sctune_snapshot_upload_failures_total": "0x5 1x200"}),  # long ago
     ),
     "SctuneStoreOvercommitted": (
         fault(40, _store("2000x800", "50x800")),

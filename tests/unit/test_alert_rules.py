@@ -70,6 +70,18 @@ def test_says_what_to_do(name: str) -> None:
     assert anchor in [heading.lower() for heading in headings]
 
 
+@pytest.mark.spawns
+def test_the_command_of_the_documentation_makes_addresses_of_the_pages(tmp_path: Path) -> None:
+    """The project has no address that rules could know: whoever installs them says where he serves the pages."""
+    (command,) = re.findall(r"^sed -i .*/etc/prometheus/rules/\*\.yml$", (ROOT / "docs/monitoring.md").read_text(), re.MULTILINE)
+    for file in FILES:
+        shutil.copy(file, tmp_path)
+    subprocess.run(command.replace("/etc/prometheus/rules", str(tmp_path)), shell=True, check=True, timeout=60)
+    urls = re.findall(r"runbook_url: (.*)", "".join(file.read_text() for file in tmp_path.iterdir()))
+    assert len(urls) == len(ALERTS)
+    assert all(url.startswith("https://wiki.example.org/sctune/docs/alerts.md#sctune") for url in urls)
+
+
 def test_page_has_no_other_alerts() -> None:
     headings = re.findall(r"^### (.+)$", (ROOT / "docs/alerts.md").read_text(), re.MULTILINE)
     assert sorted(headings) == sorted(ALERTS)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import marshal
 import os
+import signal
+import socket
+import struct
 import subprocess
 import sys
 import time
@@ -11,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sctune.host import jobs
-from sctune.host.children import Nursery
+from sctune.host.children import Nursery, is_gone
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -99,6 +103,32 @@ def test_a_killed_worker_is_gone(nursery: Nursery) -> None:
         os.kill(pid, 0)
 
 
+@pytest.mark.parametrize("stays", [False, True])
+def test_a_hung_worker_ends_with_a_nursery_that_was_killed(nursery: Nursery, stays: bool) -> None:
+    """Nobody is left who could end it: it would be a process that nobody knows of, for as long as what it hangs on hangs."""
+    receiver, sender = socket.socketpair()
+    with receiver, sender:
+        if stays:
+            served = nursery.serve()
+            assert served is not None
+            pid, connection = served
+            question = marshal.dumps(("hang", (0,)))
+            connection.sendall(struct.pack("=I", len(question)) + question)
+        else:
+            pid = nursery._ask(b"R" + marshal.dumps(("hang", (0,))), sender.fileno())
+        assert not is_gone(pid)
+        os.kill(nursery._pid, signal.SIGKILL)
+        until = soon()
+        while not is_gone(pid) and time.monotonic() < until:
+            time.sleep(0.01)
+        ended = is_gone(pid)
+        if not ended:
+            os.kill(pid, signal.SIGKILL)
+        if stays:
+            connection.close()
+    assert ended
+
+
 def test_an_exception_in_a_job_is_told(nursery: Nursery) -> None:
     outcome = nursery.run("crash", stall=2, deadline=soon())
     assert outcome.items == ((1,),)
@@ -126,7 +156,7 @@ def test_nothing_is_left_when_the_parent_is_killed(tmp_path: Path) -> None:
     script = (
         "import os, sys, time\n"
         "from sctune.host import jobs\n"
-        "from sctune.host.children import Nursery\n"
+        "from sctune.host.children import Nursery, is_gone\n"
         "def whoami():\n"
         "    yield (os.getpid(),)\n"
         "    with open(sys.argv[1], 'w') as file:\n"
@@ -162,7 +192,13 @@ def test_a_worker_holds_nothing_of_ours(nursery: Nursery) -> None:
     outcome = nursery.run("descriptors", stall=2, deadline=soon())
     held = dict(outcome.items)
     assert [held.pop(number) for number in (0, 1, 2)] == ["/dev/null"] * 3
-    assert all(target.startswith(("socket:", "/dev/null", "/proc/")) for target in held.values()), held
+    own = [target for target in held.values() if target.startswith("pipe:")]
+    assert len(own) == 1  # its nursery's life
+    ours = [
+        os.readlink(f"/proc/self/fd/{name}") for name in os.listdir("/proc/self/fd") if os.path.lexists(f"/proc/self/fd/{name}")
+    ]
+    assert own[0] not in ours
+    assert all(target.startswith(("socket:", "pipe:", "/dev/null", "/proc/")) for target in held.values()), held
 
 
 def alive(pid: int) -> bool:

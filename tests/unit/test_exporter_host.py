@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,10 +11,12 @@ from sctune.config.model import AccountLimits, Config, Quotas
 from sctune.exporters.prometheus.collector import Look, Memory
 from sctune.exporters.prometheus.collectors.initiator import COLLECTOR as INITIATOR
 from sctune.exporters.prometheus.collectors.initiator import STATES
+from sctune.exporters.prometheus.collectors.lvm import COLLECTOR as LVM
 from sctune.exporters.prometheus.collectors.pressure import COLLECTOR as PRESSURE
 from sctune.exporters.prometheus.collectors.pressure import parse_totals
 from sctune.exporters.prometheus.collectors.quota import COLLECTOR as QUOTA
 from sctune.exporters.prometheus.collectors.tuning import COLLECTOR as TUNING
+from sctune.exporters.prometheus.collectors.volumes import COLLECTOR as VOLUMES
 from sctune.exporters.prometheus.kept_lvm import KeptLvm
 from sctune.exporters.prometheus.look_inventory import LookInventory, LvmAge
 from sctune.exporters.prometheus.options import Options
@@ -23,6 +26,7 @@ from sctune.model.applied import Applied, Drift, Kind, Setting, Transaction
 from sctune.model.block import BlockDevice, BlockKind
 from sctune.model.initiator import IscsiConnection, IscsiSession
 from sctune.model.io import ScsiCounters
+from sctune.model.lvm import LvmReport
 from sctune.model.system import Writeback
 from sctune.model.units import GIB
 from sctune.unavailable import Reason, Unavailable
@@ -303,6 +307,21 @@ def test_quota_whose_use_is_not_known_is_not_said_to_be_small(part: str) -> None
     assert not [key for key in run.series if "_used_" in key[0]]
     assert run.of("sctune_quota_limit_bytes") == {("total",): 10 * GIB, ("snapshots_total",): 5 * GIB, ("account/lab",): GIB}
     assert run.of("sctune_quota_limit_volumes") == {("account/lab",): 5}
+
+
+def test_what_may_lie_on_a_disk_that_lvm_was_kept_away_from_is_not_said_to_be_nothing() -> None:
+    """Collectors that go by LVM's report give what they have and fail: an LV on that disk is in none of their numbers."""
+    host = recorded("eucalyptus-das")
+    report = Inventory(host, Config()).lvm
+    assert isinstance(report, LvmReport)
+    lost = replace(report, excluded=("sdq",))
+    config = Config(quotas=Quotas(total=10 * GIB))
+    for collector in (VOLUMES, LVM, QUOTA):
+        whole, run = (collect(collector, host, config=config, lvm=one) for one in (report, lost))
+        assert (whole.why, run.why) == ("", "logical volumes: timeout (LVM was kept away from devices that may hang: sdq)")
+        assert run.series.items() <= whole.series.items()
+    for total in ("sctune_volumes", "sctune_volumes_size_bytes", "sctune_quota_used_bytes"):
+        assert not any(collect(one, host, config=config, lvm=lost).of(total) for one in (VOLUMES, QUOTA))
 
 
 def test_quota_needs_neither_tgtd_nor_what_is_not_on_this_host() -> None:

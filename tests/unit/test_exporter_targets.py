@@ -13,6 +13,7 @@ from sctune.exporters.prometheus.collector import Memory
 from sctune.exporters.prometheus.collectors.loop import COLLECTOR as LOOP
 from sctune.exporters.prometheus.collectors.luns import COLLECTOR as LUNS
 from sctune.exporters.prometheus.collectors.snapshots import COLLECTOR as SNAPSHOTS
+from sctune.exporters.prometheus.collectors.target_sessions import COLLECTOR as TARGET_SESSIONS
 from sctune.exporters.prometheus.collectors.targets import COLLECTOR as TARGETS
 from sctune.exporters.prometheus.collectors.volumes import COLLECTOR as VOLUMES
 from sctune.exporters.prometheus.collectors.volumes import STATES
@@ -136,10 +137,19 @@ def test_a_silent_tgtd_hides_exports_and_nothing_else(state: object) -> None:
     assert blind["volumes"].of("sctune_volume_sessions") == {}
     layers = blind["volumes"].of("sctune_volume_layer_ready")
     assert layers == {at: one for at, one in whole["volumes"].of("sctune_volume_layer_ready").items() if at[1] != "target"}
-    assert {at[-2:] for at in blind["volumes"].of("sctune_volume_info")} == {("", "")}
+    assert blind["volumes"].of("sctune_volume_info") == {}  # with an empty target it would be another series
     assert blind["volumes"].of("sctune_volumes") == {(state,): 3.0 * (state == "unknown") for state in STATES}
     for same in ("sctune_volume_size_bytes", "sctune_volumes_size_bytes", "sctune_volume_created_timestamp_seconds"):
         assert blind["volumes"].of(same) == whole["volumes"].of(same) != {}
+
+
+@pytest.mark.parametrize("part", ["tgt", "dm", "lvm", "loops", "stores"])
+def test_no_volume_is_described_by_other_labels_because_a_part_cannot_be_looked_at(part: str) -> None:
+    whole = collect(VOLUMES, recorded("eucalyptus-das")).of("sctune_volume_info")
+    run = collect(VOLUMES, recorded("eucalyptus-das"), **{part: HUNG})  # type: ignore[arg-type]
+    assert whole
+    assert run.of("sctune_volume_info") == {}
+    assert run.of("sctune_volume_state")
 
 
 def test_a_loop_device_that_a_silent_tgtd_may_export_is_not_called_orphaned() -> None:
@@ -204,6 +214,55 @@ def test_sessions_and_connections() -> None:
     assert run.of("sctune_target_connections") == {(IQN,): 2}
     assert run.of("sctune_target_ready") == {(IQN,): 0}
     assert run.of("sctune_target_luns") == {(IQN,): 1}
+
+
+def logged_in(*sids: int) -> TgtState:
+    """Two paths of one initiator, and another one."""
+    names = {1: "iqn.i:a", 2: "iqn.i:a", 3: "iqn.i:b"}
+    return tgt(
+        target(
+            nexuses=tuple(
+                Nexus(sid=sid, initiator=names[sid], alias="", connections=(Connection(cid=0, address=f"10.0.0.{sid}"),))
+                for sid in sids
+            )
+        )
+    )
+
+
+def by_initiator(state: TgtState, *rows: LunIo, memory: Memory | None = None, detail: bool = True) -> Run:
+    return collect(TARGET_SESSIONS, memory=memory, detail=detail, tgt=state, tgt_io=rows, chains=NO_CHAINS)
+
+
+def test_sessions_by_initiator_are_told_on_demand_alone() -> None:
+    assert not TARGET_SESSIONS.default
+    run = by_initiator(logged_in(1, 2, 3))
+    assert run.of("sctune_target_initiator_sessions") == {(IQN, "iqn.i:a"): 2, (IQN, "iqn.i:b"): 1}
+    assert run.of("sctune_target_initiator_connections") == {(IQN, "iqn.i:a"): 2, (IQN, "iqn.i:b"): 1}
+    assert (IQN, "iqn.i:a", "2", "10.0.0.2") in run.of("sctune_target_session_info")
+    assert by_initiator(logged_in(1), detail=False).series == {}
+    assert collect(TARGET_SESSIONS, tgt=NO_TGT).series == {}
+    assert "denied" in collect(TARGET_SESSIONS, tgt=DENIED).why
+
+
+def test_counters_of_an_initiator_are_those_of_all_its_sessions() -> None:
+    memory, name = Memory(), "sctune_target_initiator_read_bytes_total"
+    by_initiator(logged_in(1, 2, 3), row(1, read=100), row(2, read=10), row(3, read=1), memory=memory)
+    run = by_initiator(logged_in(1, 2, 3), row(1, read=150), row(2, read=15), row(3, read=1), memory=memory)
+    assert run.of(name) == {(IQN, "iqn.i:a"): 55, (IQN, "iqn.i:b"): 0}
+    run = by_initiator(logged_in(2), row(2, read=20), row(9, read=5), memory=memory)
+    assert run.of(name) == {(IQN, "iqn.i:a"): 60}  # b has gone, and with it its series
+    run = by_initiator(replace(logged_in(2), unanswered=(HUNG,)), row(2, read=30), memory=memory)
+    assert run.of(name) == {}
+    assert "timeout" in run.why
+
+
+@pytest.mark.parametrize("name", ["storage-controller-healthy", "cinder-lvm-thin", "eucalyptus-das"])
+def test_recorded_sessions_by_initiator(name: str) -> None:
+    run = collect(TARGET_SESSIONS, recorded(name))
+    sessions = run.of("sctune_target_initiator_sessions")
+    assert run.why == ""
+    assert sum(sessions.values()) == sum(collect(TARGETS, recorded(name)).of("sctune_target_sessions").values())
+    assert run.of("sctune_target_initiator_written_bytes_total").keys() == sessions.keys()
 
 
 def test_counters_over_logout_and_login() -> None:

@@ -24,6 +24,7 @@ from sctune.volume_state import VolumeStates
 from sctune.volumes import matching, remote_row, volumes
 from tests.unit.golden import compare
 from tests.unit.iscsi_hosts import connection, session
+from tests.unit.lvm_hosts import report as lvm_report
 from tests.unit.serving_hosts import chains as no_chains
 from tests.unit.storage_hosts import look
 from tests.unit.test_multipath_map import DM, MAP, block
@@ -213,6 +214,30 @@ def test_sessions_that_could_not_be_looked_at_are_told() -> None:
     assert blind in volumes(node(sessions=(through(1),), block=blind), (), CODES).unread
     absent = Unavailable(reason=Reason.ABSENT, what="sessions")
     assert volumes(node(sessions=absent, block=()), (), CODES).unread == ()
+
+
+def test_disks_that_lvm_was_kept_away_from_are_told_unless_they_are_known_to_be_no_pv() -> None:
+    """On such a disk an LV of this host may lie; on what a cloud or a guest has of another host, none does."""
+    san = "iqn.2001-05.com.example:array"
+
+    def unread(lost: tuple[str, ...], **parts: Any) -> list[str]:
+        inventory = node(lvm=lvm_report(excluded=lost), **parts)
+        return [f"{one.what}: {one.detail}" for one in volumes(inventory, (), CODES).unread]
+
+    told = "logical volumes: LVM was kept away from devices that may hang: "
+    dead = block("sdd", (8, 48), device_state="offline")
+    assert unread((), sessions=(), block=(dead,)) == []
+    assert unread(("sdd",), sessions=(), block=(dead,)) == [f"{told}sdd"]
+    over = block("dm-3", (253, 3), slaves=("sdb",))
+    lost = through(1, state="FAILED", target=san)
+    disk = sd("sdb", 16, 1, state="blocked", holders=("dm-3",))
+    assert unread(("dm-3", "sdb"), sessions=(lost,), block=(disk, over)) == [f"{told}sdb"]
+    assert unread(("dm-3", "sdb"), sessions=(lost,), block=(disk, over), guests=has((8, 16))) == []
+    assert unread(("sdb",), sessions=(through(1, state="FAILED"),), block=(sd("sdb", 16, 1, state="blocked"),)) == []
+    back = session(connection(local=True), number=1, target=san, state="FAILED")
+    assert unread(("sdb",), sessions=(back,), block=(sd("sdb", 16, 1),)) == []
+    blind = Unavailable(reason=Reason.DENIED, what="/sys/block")
+    assert f"{told}dm-*, sd*" in unread(("dm-*", "sd*"), sessions=(lost,), block=blind)
 
 
 def test_a_name_with_a_bracket_is_found_by_itself() -> None:

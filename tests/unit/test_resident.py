@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import signal
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from sctune.host import jobs
-from sctune.host.base import DmQuery, FileStat
+from sctune.host.base import DmQuery, FileStat, LogQuery
 from sctune.host.children import Nursery
 from sctune.host.live import LiveHost
 from sctune.host.resident import Residents
@@ -29,6 +31,8 @@ def whoami(path: str) -> Iterator[tuple[Any, ...]]:
         os._exit(3)
     if path == "/break":
         raise ValueError("on purpose")
+    if path == "/hang in the kernel":
+        signal.signal(signal.SIGIO, signal.SIG_IGN)  # as one in uninterruptible sleep, it does not end with its nursery
     if path.startswith("/hang"):
         time.sleep(60)
     yield (os.getpid(),)
@@ -124,6 +128,25 @@ def test_a_live_host_says_the_same_of_the_store(tmp_path: Path) -> None:
         assert isinstance(host.stat_files(paths)[0], FileStat)
 
 
+def test_logs_are_searched_by_one_that_stays_and_does_not_get_nicer_each_time(tmp_path: Path) -> None:
+    log = tmp_path / "cloud-output.log"
+    log.write_text("2026-01-01 00:00:00  INFO | Uploaded snap-00000001 to object storage gateway\n")
+    query = LogQuery(words=("Uploaded ",), pattern="Uploaded ", since=0.0)
+    with LiveHost() as host:
+        assert isinstance(host.children, Nursery)
+        children = Residents(host.children)
+        workers = set()
+        for _ in range(3):
+            found = ScrapedHost(children=children, budget=4.0).log_lines(str(log), query)
+            assert not isinstance(found, Unavailable)
+            assert len(found.lines) == 1
+            made = children._workers["logs"]._made
+            assert made is not None
+            workers.add((made[0], os.getpriority(os.PRIO_PROCESS, made[0])))
+        assert len(workers) == 1
+        assert workers.pop()[1] == max(5, os.getpriority(os.PRIO_PROCESS, 0))
+
+
 def test_a_scrape_starts_no_tool() -> None:
     with LiveHost() as host:
         assert isinstance(host.children, Nursery)
@@ -136,12 +159,14 @@ def test_a_scrape_starts_no_tool() -> None:
 
 def test_what_hung_is_left_alone_where_who_would_kill_its_worker_has_ended(residents: Residents) -> None:
     (worker,) = ask(residents, "/a").items
-    os.kill(residents._nursery._pid, 9)
-    hung = ask(residents, "/hang", stall=0.2)
+    killer = threading.Timer(0.2, os.kill, (residents._nursery._pid, signal.SIGKILL))
+    killer.start()
+    hung = ask(residents, "/hang in the kernel", stall=0.6)
+    killer.join()
     try:
         assert hung.stalled
         assert hung.abandoned is None
-        assert residents._hangs("/hang") is not None
+        assert residents._hangs("/hang in the kernel") is not None
         assert not residents.alive
     finally:
         os.kill(worker[0], 9)

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sctune.exporters.prometheus.web import crowd
+
 from .certificates import client, server_files
 from .web_server import Served, read_answer, serving, until
 
@@ -135,6 +137,22 @@ def test_readers_that_do_not_read_what_they_share(size: int) -> None:
         time.sleep(0.5)  # all are being answered
         assert len(served.server.crowd) == 16
         assert good_scrape(served) < 4
+
+
+def test_those_who_wait_for_an_answer_that_does_not_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a long timeout of their own they would hold all places for minutes."""
+    monkeypatch.setattr(crowd, "WAITED", 1.0)
+    with serving(connections=16) as served, contextlib.ExitStack() as stack:
+        served.source.gate.clear()
+        for _ in range(16):
+            connection = stack.enter_context(served.connect())
+            connection.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\nX-Prometheus-Scrape-Timeout-Seconds: 100\r\n\r\n")
+        until(lambda: len(served.server.crowd) == 16)
+        began = time.monotonic()
+        assert served.ask("/-/healthy", timeout=5.0).status == 200
+        assert 0.7 < time.monotonic() - began < 3  # nobody goes before his time
+        until(lambda: len(served.server.crowd) == 15)  # and not more than have to
+        served.source.gate.set()
 
 
 def test_ten_megabytes_of_headers() -> None:

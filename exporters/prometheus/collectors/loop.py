@@ -66,6 +66,13 @@ ORPHANED = Metric(
     labels=_DEVICE,
     detail=True,
 )
+READ_ONLY = Metric(
+    name="sctune_loop_read_only",
+    about="Whether it refuses writes (1).",
+    source="/sys/block/loopN/ro",
+    labels=_DEVICE,
+    detail=True,
+)
 DIRECT_IO = Metric(
     name="sctune_loop_direct_io",
     about="Whether it goes past the page cache of the file system under it (1).",
@@ -95,6 +102,7 @@ METRICS = (
     DELETED,
     ORPHANED,
     DIRECT_IO,
+    READ_ONLY,
     READ_BYTES,
     WRITTEN_BYTES,
     READS,
@@ -153,6 +161,7 @@ def _describe(devices: Sequence[LoopDevice], inventory: Inventory, chains: Chain
         if used or seen:
             samples.add(ORPHANED, float(not used), name)
         samples.add(DIRECT_IO, float(device.direct_io), name)
+        samples.add(READ_ONLY, float(device.read_only), name)
 
 
 def _count(counters: Mapping[str, IoCounters], samples: Samples) -> None:

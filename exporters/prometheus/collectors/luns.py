@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 from sctune.exporters.prometheus.accumulated import Accumulated, Reading
 from sctune.exporters.prometheus.collector import CannotCollect, Collector
 from sctune.exporters.prometheus.metric import Kind, Metric
-from sctune.exporters.prometheus.served import answered, tgt_of, volume_of, wanted_targets
+from sctune.exporters.prometheus.served import answered, born_at, tgt_of, volume_of, wanted_targets
 from sctune.model.io import LunIo
-from sctune.probes.tgt import FOLDER
 from sctune.unavailable import Unavailable, known
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable
+    from collections.abc import Iterable
 
     from sctune.exporters.prometheus.collector import Look
     from sctune.exporters.prometheus.samples import Samples
@@ -112,7 +111,7 @@ def _count(look: Look, state: TgtState, targets: Iterable[Target], rows: list[Lu
     """Adds up all LUNs, and tells of those that are wanted: what is not read in one scrape is not forgotten for the next."""
     iqns = {(target.control_port, target.tid): target.iqn for target in state.targets}
     disks = {(target.iqn, str(lun.number)) for target in state.targets for lun in target.disks}
-    born = {daemon.control_port: _born(look, daemon.control_port) for daemon in state.daemons}
+    born = {daemon.control_port: born_at(look, daemon.control_port) for daemon in state.daemons}
     totals = look.memory.of(LunTotals)
     readings: list[Reading] = []
     in_flight: dict[tuple[str, ...], tuple[int, int]] = {}
@@ -138,12 +137,6 @@ def _count(look: Look, state: TgtState, targets: Iterable[Target], rows: list[Lu
             reads, writes = in_flight.get(at, (0, 0))
             samples.add(READS_IN_FLIGHT, float(reads), *at)
             samples.add(WRITES_IN_FLIGHT, float(writes), *at)
-
-
-def _born(look: Look, control_port: int) -> Hashable:
-    """What tells one daemon from the next on the same control port: it makes its socket anew. None where that cannot be seen."""
-    found = look.inventory.host.stat(f"{FOLDER}/socket.{control_port}")
-    return None if isinstance(found, Unavailable) else (found.inode, found.mtime)
 
 
 COLLECTOR = Collector(name="luns", about="tgtd's logical units and what went through them.", metrics=METRICS, collect=collect)

@@ -12,6 +12,7 @@ from sctune.exporters.prometheus.options import Selection
 from sctune.lvm_view import by_uuid, pool_status, pool_status_of
 from sctune.model.dm import PoolMode
 from sctune.unavailable import Reason, Unavailable, known
+from sctune.volume_state import hidden_disks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -143,6 +144,8 @@ def collect(look: Look, samples: Samples) -> None:
     dm = inventory.dm
     if isinstance(dm, Unavailable) and dm.reason is not Reason.ABSENT:
         raise CannotCollect(str(dm))
+    for hidden in hidden_disks(inventory):
+        raise CannotCollect(str(hidden))
 
 
 def _describe(report: LvmReport, devices: Mapping[str, DmDevice], look: Look, samples: Samples) -> None:

@@ -12,7 +12,7 @@ from sctune.exporters.prometheus.metric import Metric
 from sctune.exporters.prometheus.served import silent
 from sctune.quota import limits, partitions_of, properties_source, snapshots_used, volumes_used
 from sctune.unavailable import Reason, Unavailable, known
-from sctune.volume_state import blind_parts
+from sctune.volume_state import blind_parts, hidden_disks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -94,7 +94,7 @@ def collect(look: Look, samples: Samples) -> None:
 def _blind(inventory: Inventory) -> tuple[Unavailable, ...]:
     """The layers that hide what is used. What tgtd exports is none of them: what a cloud made has a file or an LV besides."""
     hidden = silent(inventory)
-    return tuple(one for one in blind_parts(inventory) if one not in hidden)
+    return tuple(one for one in (*blind_parts(inventory), *hidden_disks(inventory)) if one not in hidden)
 
 
 def _looked_at(inventory: Inventory, samples: Samples) -> None:

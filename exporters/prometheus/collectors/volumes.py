@@ -46,7 +46,8 @@ ALL_ALLOCATED = Metric(
 INFO = Metric(
     name="sctune_volume_info",
     about="Always 1; what a volume is made of, the first of each where there are several, empty where there is none. Numbers and "
-    "paths do not last. Target and LUN are empty also while tgtd does not answer.",
+    "paths do not last. Absent while a layer cannot be looked at, as exports while tgtd does not answer: with other labels it "
+    "would be another series.",
     source=_CHAIN,
     labels=("volume", "backend", "backing_file", "loop", "dm", "vg", "lv", "target", "lun"),
     detail=True,
@@ -118,13 +119,14 @@ def collect(look: Look, samples: Samples) -> None:
     if age is not None and age.stale:
         samples.read(age.read_at)
     hidden = silent(inventory)
-    if chains is not None and all(one in hidden for one in unread_parts(inventory)):
+    whole = all(one in hidden for one in unread_parts(inventory))
+    if chains is not None and whole:
         _total(found.rows, samples)
     if samples.detail:
         options = look.options
         by_subject = {chain.subject: chain for chain in chains.chains if is_volume(chain)} if chains is not None else {}
         for row in chosen(found.rows, lambda one: one.id, options.volumes, options.limit_of("volumes"), samples):
-            _tell(row, by_subject.get(row.subject), samples, served=bool(row.exports) or not hidden)
+            _tell(row, by_subject.get(row.subject), samples, served=bool(row.exports) or not hidden, whole=whole)
     unread = [one for one in found.unread if one not in hidden]
     if unread:
         raise CannotCollect("; ".join(str(one) for one in unread[:3]))
@@ -150,13 +152,15 @@ def sources(inventory: Inventory) -> Iterator[str]:
         yield "tgt_socket"
 
 
-def _tell(row: VolumeRow, chain: Chain | None, samples: Samples, *, served: bool) -> None:
-    """`served`: whether it is known who is served by it."""
+def _tell(row: VolumeRow, chain: Chain | None, samples: Samples, *, served: bool, whole: bool) -> None:
+    """`served`: whether it is known who is served by it; `whole`: whether all else that it is made of could be looked at. A
+    description of which a part is not known would be a series of other labels, and the old one would end."""
     name = row.id
     dm = chain.dm.kernel_name if chain is not None and chain.dm is not None else ""
     loop = row.loops[0] if row.loops else ""
     target, lun = (row.exports[0].target, str(row.exports[0].lun)) if row.exports else ("", "")
-    samples.add(INFO, 1.0, name, row.backend, row.file, loop, dm, row.vg, row.lv, target, lun)
+    if served and whole:
+        samples.add(INFO, 1.0, name, row.backend, row.file, loop, dm, row.vg, row.lv, target, lun)
     samples.states(STATE, STATES, row.state, name)
     if row.size is not None:
         samples.add(SIZE, float(row.size), name)

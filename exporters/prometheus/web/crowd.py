@@ -19,11 +19,17 @@ MOMENT = 1.0
 """Seconds that everybody has for taking his answer, however many want to come in."""
 
 
+WAITED = 10.0
+"""Seconds that everybody may wait for his answer: the scrape_timeout that Prometheus has unless it is told another."""
+
+
 class Seat:
-    """One connection's place. `leaving`: it has been sent away, and is not closed yet; `sending_since` in time.monotonic()."""
+    """One connection's place. `leaving`: it has been sent away, and is not closed yet; `waiting_since` and `sending_since` in
+    time.monotonic()."""
 
     def __init__(self) -> None:
         self.task: asyncio.Task[None] | None = None
+        self.waiting_since = 0.0
         self.sending_since = 0.0
         self.leaving = False
 
@@ -36,6 +42,7 @@ class Crowd:
         self._most_bytes = most_bytes
         self._seats: set[Seat] = set()
         self._silent: dict[Seat, None] = {}
+        self._waiting: dict[Seat, None] = {}
         self._sending: dict[Seat, bytes] = {}
         self._bodies: dict[int, list[int]] = {}
         self._bytes = 0
@@ -56,15 +63,17 @@ class Crowd:
 
     def room(self) -> bool:
         """Whether one more may come in; who has been silent for longest is sent away for it, or else who has been taking his answer
-        for longest, and for more than a moment."""
+        for longest, and for more than a moment, or else who has waited for longest, and for too long."""
         if not self.is_full():
             return True
         if self._silent:
             return self._send_away(next(iter(self._silent)))
+        now = time.monotonic()
         slowest = next(iter(self._sending), None)
-        if slowest is None or time.monotonic() - slowest.sending_since < MOMENT:
-            return False
-        return self._send_away(slowest)
+        if slowest is not None and now - slowest.sending_since >= MOMENT:
+            return self._send_away(slowest)
+        longest = next(iter(self._waiting), None)
+        return longest is not None and now - longest.waiting_since >= WAITED and self._send_away(longest)
 
     def enter(self, seat: Seat, task: asyncio.Task[None]) -> None:
         """A new connection takes its place."""
@@ -79,8 +88,11 @@ class Crowd:
                 self._send_away(seat)
 
     def asking(self, seat: Seat) -> None:
-        """It has said all it has to say."""
+        """It has said all it has to say, and waits for its answer."""
         self._silent.pop(seat, None)
+        if not seat.leaving:
+            seat.waiting_since = time.monotonic()
+            self._waiting[seat] = None
 
     def sending(self, seat: Seat, body: bytes) -> None:
         """It begins to be sent this; b"" is an answer too small to count for the memory. Those that have taken longest over theirs
@@ -89,6 +101,7 @@ class Crowd:
         if not counted[0]:
             self._bytes += len(body)
         counted[0] += 1
+        self._waiting.pop(seat, None)
         self._sending[seat] = body
         seat.sending_since = time.monotonic()
         while self._bytes > self._most_bytes:
@@ -112,6 +125,7 @@ class Crowd:
         """Its connection is closed."""
         self.sent(seat)
         self._silent.pop(seat, None)
+        self._waiting.pop(seat, None)
         if seat in self._seats:
             self._seats.remove(seat)
             self._leaving -= seat.leaving
@@ -132,6 +146,7 @@ class Crowd:
 
     def _send_away(self, seat: Seat) -> bool:
         self._silent.pop(seat, None)
+        self._waiting.pop(seat, None)
         self.sent(seat)
         if not seat.leaving and seat.task is not None:
             seat.leaving = True
