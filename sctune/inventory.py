@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sctune.model.guest import Guests
     from sctune.model.initiator import InitiatorConfiguration, IscsiSession, NodeRecord, TcpTransport
     from sctune.model.io import IoCounters, LunIo, ScsiCounters
-    from sctune.model.lio import LioPortal
+    from sctune.model.lio import LioPortal, LioState
     from sctune.model.loop import LoopState
     from sctune.model.lvm import LvmArchive, LvmReport, LvmSettings
     from sctune.model.multipath import Multipath
@@ -221,6 +221,13 @@ class Inventory(SystemParts):
         from sctune.probes.lio import probe_portals
 
         return probe_portals(self.host, lio=self.lio)
+
+    @Part
+    def lio_state(self) -> LioState | Unavailable:
+        """What LIO serves, to whom and from what."""
+        from sctune.probes.lio_state import probe
+
+        return probe(self.host, lio=self.lio)
 
     @Part
     def sessions(self) -> tuple[IscsiSession, ...] | Unavailable:

@@ -21,9 +21,10 @@ class Connection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Nexus:
-    """An I_T nexus: a session of one initiator with one target. `sid` is the session's id in tgtd."""
+    """An I_T nexus: a session of one initiator with one target. `sid` is the session's id in tgtd or LIO, None where LIO does not
+    tell it."""
 
-    sid: int
+    sid: int | None
     initiator: str
     alias: str
     connections: tuple[Connection, ...]
