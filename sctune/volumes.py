@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from sctune.findings import SubjectKind
 from sctune.guest_disks import guest_index
+from sctune.model.target import Target
 from sctune.model.volume import Attachment, DiskHere, ServedAs, VolumeRow, VolumeState
 from sctune.records import dataclass
 from sctune.remote import remote_volumes
@@ -22,7 +23,21 @@ if TYPE_CHECKING:
     from sctune.model.chain import Chain, Export, LocalDisk
     from sctune.remote import RemoteVolume
 
-PARTS = ("chains", "loops", "stores", "lvm", "tgt", "processes", "dm", "sessions", "block", "guests", "disk_ids", "lio")
+PARTS = (
+    "chains",
+    "loops",
+    "stores",
+    "lvm",
+    "tgt",
+    "processes",
+    "dm",
+    "sessions",
+    "block",
+    "guests",
+    "disk_ids",
+    "lio",
+    "lio_state",
+)
 """What rows are made of."""
 
 
@@ -153,11 +168,12 @@ def _allocated(chain: Chain) -> int | None:
 
 def _served(export: Export) -> ServedAs:
     target = export.target
+    tgt = target if isinstance(target, Target) else None
     return ServedAs(
         target=target.iqn,
-        tid=target.tid,
+        tid=tgt.tid if tgt is not None else None,
         lun=export.lun.number,
-        control_port=target.control_port,
+        control_port=tgt.control_port if tgt is not None else None,
         attachments=tuple(
             Attachment(initiator=nexus.initiator, addresses=tuple(connection.address for connection in nexus.connections))
             for nexus in export.nexuses

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sctune.records import dataclass
+from sctune.unavailable import known
 
 if TYPE_CHECKING:
     from sctune.host.base import FileStat
+    from sctune.model.initiator import IscsiSession
     from sctune.model.target import Nexus
     from sctune.unavailable import Unavailable
 
@@ -64,6 +66,19 @@ class LioLun:
     def online(self) -> bool:
         """Whether something lies behind it that is switched on."""
         return self.backstore is not None and self.backstore.enabled is not False
+
+    @property
+    def device(self) -> tuple[int, int] | None:
+        """The block device that is held open, None for a file."""
+        if self.backstore is None:
+            return None
+        return self.backstore.device or getattr(self.backstore.stat, "rdevice", None)
+
+    @property
+    def identity(self) -> tuple[int, int] | None:
+        """(device, inode) of the file that it serves, None where that is none or could not be asked."""
+        stat = known(self.backstore.stat) if self.backstore is not None else None
+        return (stat.device, stat.inode) if stat is not None and stat.rdevice is None else None
 
     @property
     def backing_path(self) -> str:
@@ -132,6 +147,19 @@ class LioTarget:
     def state(self) -> str:
         """In tgt's words: whether initiators may log in."""
         return "offline" if self.enabled is False else "ready"
+
+    @property
+    def disks(self) -> tuple[LioLun, ...]:
+        """All LUNs: LIO has no controller among them."""
+        return self.luns
+
+    def nexuses_of(self, lun: int) -> tuple[Nexus, ...]:
+        """Who is logged in and has a LUN mapped."""
+        return tuple(nexus for nexus in self.nexuses if self.number_for(nexus.initiator, lun) is not None)
+
+    def number_in(self, session: IscsiSession, lun: int) -> int | None:
+        """By which number a session sees a LUN; None where it does not."""
+        return self.number_for(session.initiator, lun) if session.tpgt in (None, self.tag) else None
 
     def number_for(self, initiator: str, lun: int) -> int | None:
         """By which number an initiator sees a LUN; None where it is not mapped for it."""

@@ -40,9 +40,10 @@ def parse_status(info: str) -> bool | None:
 
 
 def parse_device(info: str) -> tuple[int, int] | None:
-    """The block device that an iblock backstore holds open (target_core_iblock.c, iblock_show_configfs_dev_params)."""
+    """The block device that an iblock backstore holds open, 0:0 for none (iblock_show_configfs_dev_params)."""
     found = _DEVICE.search(info)
-    return (int(found[1]), int(found[2])) if found else None
+    device = (int(found[1]), int(found[2])) if found else (0, 0)
+    return device if any(device) else None
 
 
 def parse_node(info: str) -> str:

@@ -136,7 +136,7 @@ def test_the_words_of_other_kernels() -> None:
     assert lio_text.parse_status(old) is False
     assert lio_text.parse_device(old) == (253, 2)
     assert lio_text.parse_node(old) == "/dev/vg/a b"
-    assert lio_text.parse_device("Status: ACTIVATED\n        iBlock device: \n        Major: 0 Minor: 0\n") == (0, 0)
+    assert lio_text.parse_device("Status: ACTIVATED\n        iBlock device: \n        Major: 0 Minor: 0\n") is None
     synchronous = "Status: ACTIVATED\n        TCM FILEIO ID: 0        File: /a b  Size: 5  Mode: O_DSYNC\n"
     assert lio_text.parse_file(synchronous) == ("/a b", 5)
     assert lio_text.parse_buffered(synchronous) is False
