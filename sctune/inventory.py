@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sctune.model.initiator import InitiatorConfiguration, IscsiSession, NodeRecord, TcpTransport
     from sctune.model.io import IoCounters, LunIo, ScsiCounters
     from sctune.model.lio import LioPortal, LioState
+    from sctune.model.lio_saved import LioSaved
     from sctune.model.loop import LoopState
     from sctune.model.lvm import LvmArchive, LvmReport, LvmSettings
     from sctune.model.multipath import Multipath
@@ -228,6 +229,13 @@ class Inventory(SystemParts):
         from sctune.probes.lio_state import probe
 
         return probe(self.host, lio=self.lio)
+
+    @Part
+    def lio_saved(self) -> LioSaved | Unavailable:
+        """What LIO is made of when the host boots."""
+        from sctune.probes.lio_saved import probe
+
+        return probe(self.host)
 
     @Part
     def sessions(self) -> tuple[IscsiSession, ...] | Unavailable:
