@@ -143,14 +143,17 @@ def row(chain: Chain, states: VolumeStates, index: GuestIndex) -> VolumeRow:
 
 
 def size_of(chain: Chain) -> int | None:
-    """Bytes that the volume holds: its LV's, else its file's without what the backend adds for LVM, else its loop device's."""
+    """Bytes that the volume holds: its LV's, else its file's without what the backend adds for LVM, else its loop device's,
+    else what a target says of its LUN."""
     if chain.lv is not None:
         return chain.lv.size
     if chain.file is not None:
         sizes = chain.backend.file_sizes
         extra = sizes.volume_extra if sizes is not None and sizes.fits_volume(chain.file.apparent) else None
         return chain.file.apparent - (extra or 0)
-    return next((loop.size for loop in chain.loops), None)
+    if chain.loops:
+        return chain.loops[0].size
+    return next((size for export in chain.exports if (size := export.lun.size) is not None), None)
 
 
 def _allocated(chain: Chain) -> int | None:

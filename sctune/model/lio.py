@@ -27,9 +27,9 @@ class LioPortal:
 class LioBackstore:
     """A storage object: a folder PLUGIN_N/NAME of configfs. `plugin` is iblock, fileio, pscsi, rd_mcp or user.
 
-    `path` is what was given to it: the block device's node, the file. `device` is the block device that the kernel opened
-    (iblock), `stat` stat(2) of the file (fileio), None where there is none to ask for. `size` is in bytes and of fileio alone: all
-    others are as large as their device. `write_back` is whether initiators are told of a volatile write cache
+    `path` is what was given to it: the block device's node, the file; `stat` is stat(2) of that now, None where it is none (pscsi,
+    rd_mcp, user). `device` is the block device that the kernel opened (iblock), None elsewhere. `size` is in bytes and of fileio
+    alone: all others are as large as their device. `write_back` is whether initiators are told of a volatile write cache
     (emulate_write_cache), `buffered` whether fileio leaves writes in the page cache; `block_size` is what initiators see
     (hw_block_size is the device's own). None: not told.
     """
@@ -73,6 +73,11 @@ class LioLun:
         if self.backstore is None:
             return None
         return self.backstore.device or getattr(self.backstore.stat, "rdevice", None)
+
+    @property
+    def size(self) -> int | None:
+        """Bytes, of a file alone."""
+        return self.backstore.size if self.backstore is not None else None
 
     @property
     def identity(self) -> tuple[int, int] | None:

@@ -55,6 +55,11 @@ class Lun:
         return None
 
     @property
+    def size(self) -> int | None:
+        """Bytes: tgt tells them in rounded words alone."""
+        return None
+
+    @property
     def identity(self) -> tuple[int, int] | None:
         """(device, inode) of the file: tgt tells none, its path alone."""
         return None

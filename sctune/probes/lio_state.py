@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 FABRIC = "/sys/kernel/config/target/iscsi"
 CORE = "/sys/kernel/config/target/core"
+_ON_PATHS = ("iblock", "fileio")
 _PLUGINS = frozenset({"iblock", "fileio", "pscsi", "rd_mcp", "user"})
 
 
@@ -74,7 +75,7 @@ class _Look:
         self._host = host
 
     def backstores(self) -> tuple[LioBackstore, ...]:
-        """All backstores, with stat(2) of the files among them, asked for at once: a file may lie on a dead mount."""
+        """All backstores, with stat(2) of what they were given, asked for at once: a file may lie on a dead mount."""
         found = [
             self._backstore(plugin, int(hba), name)
             for folder in self._names(CORE)
@@ -83,9 +84,9 @@ class _Look:
             for name in self._names(f"{CORE}/{folder}")
             if name not in _HBA_FILES
         ]
-        files = tuple(dict.fromkeys(store.path for store in found if store.plugin == "fileio" and store.path.startswith("/")))
-        stats = dict(zip(files, self._host.stat_files(files), strict=True)) if files else {}
-        return tuple(replace(store, stat=stats.get(store.path)) if store.plugin == "fileio" else store for store in found)
+        paths = tuple(dict.fromkeys(store.path for store in found if store.plugin in _ON_PATHS and store.path.startswith("/")))
+        stats = dict(zip(paths, self._host.stat_files(paths), strict=True)) if paths else {}
+        return tuple(replace(store, stat=stats.get(store.path)) if store.plugin in _ON_PATHS else store for store in found)
 
     def _backstore(self, plugin: str, hba: int, name: str) -> LioBackstore:
         folder = f"{CORE}/{plugin}_{hba}/{name}"

@@ -17,6 +17,7 @@ FILE_IQN = "iqn.2003-01.org.linux-iscsi.lab:file"
 DEMO_IQN = "iqn.2003-01.org.linux-iscsi.lab:demo"
 INITIATOR = "iqn.1993-08.org.debian:01:5ca1ab1e"
 FILE = "/srv/disks/lio.img"
+NODE_STAT = FileStat(kind=FileKind.BLOCK, size=0, allocated=0, device=5, inode=99, mtime=0.0, rdevice=(253, 0))
 FILE_STAT = FileStat(kind=FileKind.FILE, size=1 << 30, allocated=0, device=2, inode=12, mtime=0.0)
 
 
@@ -31,5 +32,5 @@ def recorded(name: str, host: FakeHost | None = None) -> FakeHost:
             host.files[at] = Unavailable(reason=Reason.FAILED, what=at, detail=answer["error"])
         else:
             host.files[at] = answer["text"]
-    host.stats[FILE] = FILE_STAT
+    host.stats |= {FILE: FILE_STAT, f"/dev/lio/{VOLUME}": NODE_STAT}
     return host

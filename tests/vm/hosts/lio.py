@@ -16,6 +16,8 @@ VG = "lio"
 CORE = "/sys/kernel/config/target/core"
 ISCSI = "/sys/kernel/config/target/iscsi"
 VOLUME = Volume(vg=VG, number=21)
+SAVED = "/etc/rtslib-fb-target/saveconfig.json"
+"""Where Debian keeps it."""
 FILE = f"{plain.FOLDER}/lio.img"
 FILE_IQN = "iqn.2003-01.org.linux-iscsi.lab:file"
 BLOCK_STORE = f"{CORE}/iblock_0/{VOLUME.iqn}"
@@ -39,7 +41,21 @@ def make() -> list[str]:
         f"for store in {BLOCK_STORE} {FILE_STORE}; do echo 1 > $store/enable; done",
         *serve(VOLUME.iqn, BLOCK_STORE),
         *serve(FILE_IQN, FILE_STORE),
+        *save(),
     ]
+
+
+def rtslib(call: str) -> str:
+    """A call of rtslib's root object, as targetcli and Cinder's rtstool make them."""
+    return (
+        "python3 -W ignore -c \"import sys; sys.path.insert(0, '/usr/lib/python3/dist-packages'); import rtslib_fb; "
+        f'rtslib_fb.RTSRoot().{call}"'
+    )
+
+
+def save() -> list[str]:
+    """The configuration as it is now, to be restored at the next boot."""
+    return [f"mkdir -p {SAVED.rpartition('/')[0]}", rtslib(f"save_to_file('{SAVED}')")]
 
 
 def group(iqn: str) -> str:
