@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sctune.model.guest import Guests
     from sctune.model.initiator import InitiatorConfiguration, IscsiSession, NodeRecord, TcpTransport
     from sctune.model.io import IoCounters, LunIo, ScsiCounters
-    from sctune.model.lio import LioPortal, LioState
+    from sctune.model.lio import LioLunIo, LioPortal, LioState
     from sctune.model.lio_saved import LioSaved
     from sctune.model.loop import LoopState
     from sctune.model.lvm import LvmArchive, LvmReport, LvmSettings
@@ -229,6 +229,13 @@ class Inventory(SystemParts):
         from sctune.probes.lio_state import probe
 
         return probe(self.host, lio=self.lio)
+
+    @Part
+    def lio_io(self) -> tuple[LioLunIo | Unavailable, ...] | Unavailable:
+        """What LIO did for each LUN."""
+        from sctune.probes.lio_io import probe
+
+        return probe(self.host, lio=self.lio_state)
 
     @Part
     def lio_saved(self) -> LioSaved | Unavailable:
