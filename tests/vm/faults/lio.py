@@ -70,8 +70,10 @@ def _read(iqn: str) -> str:
 
 
 def _mark(iqn: str) -> str:
+    """Writes a mark; udev looks at the disk when it is closed, and is waited for."""
     disk = f"$(readlink -f /dev/disk/by-path/*{iqn}-lun-0)"
-    return f"(echo mark; head -c 4091 /dev/zero) | dd of={disk} bs=4096 count=1 seek=64 oflag=direct iflag=fullblock 2>/dev/null"
+    written = f"dd of={disk} bs=4096 count=1 seek=64 oflag=direct iflag=fullblock 2>/dev/null"
+    return f"(echo mark; head -c 4091 /dev/zero) | {written}; udevadm settle"
 
 
 FAULTS: tuple[HostFault, ...] = (
