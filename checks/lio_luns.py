@@ -26,9 +26,10 @@ TARGET_SERVES_ZEROS = Code(
     meaning="An initiator is logged in to a target of LIO and what it sees as LUN 0 has no backstore (it was deleted, or was not "
     "made when the configuration was restored, as its device was not there); or the file of a fileio backstore is shorter than "
     "the disk that it is served as.",
-    why="LIO puts an empty disk of its own in the place of a missing LUN 0: reads succeed, and all they find is zeros. Behind the "
-    "end of a fileio backstore's file reads do the same. The guest meets no error. Its file system sees itself destroyed, "
-    "and a check or repair of it makes that true; a copy of the disk, a backup or a snapshot of it, is empty.",
+    why="LIO puts a disk of its own in the place of a missing LUN 0. Reads of its 32 KiB, where partition table, LVM's label and "
+    "superblock were, succeed and find zeros; reads behind that fail, and so does every write. Behind the end of a fileio "
+    "backstore's file all reads find zeros. What looks at the disk then takes it for an empty one, offers to format it, or repairs "
+    "what is only out of reach; a copy of it is empty.",
     thresholds="A session, and a LUN that its initiator sees as number 0 without backstore, or no LUN at all in the portal group; "
     "or a fileio backstore over a plain file whose length is less than the backstore's size, on a LUN that a session sees. Seen "
     "twice. Any other LUN without backstore gives errors: that is TARGET_LUN_OFFLINE.",
@@ -43,7 +44,7 @@ TARGET_SERVES_ZEROS = Code(
     "from a backup.",
     risk=Risk.SAFE,
     source="Linux drivers/target/target_core_device.c (transport_lookup_cmd_lun), target_core_tpg.c (tpg_virt_lun0), "
-    "target_core_file.c (fd_do_rw), tried with 6.1; rtslib root.py (restore)",
+    "core_dev_setup_virtual_lun0, target_core_file.c (fd_do_rw), tried with 6.1; rtslib root.py (restore)",
     confirm=True,
     volume=VolumeState.BROKEN,
 )

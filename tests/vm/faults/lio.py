@@ -66,13 +66,13 @@ def _zeros(disk_of: str) -> str:
 
 
 def _read(iqn: str) -> str:
-    return f"dd if=$(readlink -f /dev/disk/by-path/*{iqn}-lun-0) bs=4096 count=1 skip=64 iflag=direct 2>/dev/null"
+    return f"dd if=$(readlink -f /dev/disk/by-path/*{iqn}-lun-0) bs=4096 count=1 skip=1 iflag=direct 2>/dev/null"
 
 
 def _mark(iqn: str) -> str:
     """Writes a mark; udev looks at the disk when it is closed, and is waited for."""
     disk = f"$(readlink -f /dev/disk/by-path/*{iqn}-lun-0)"
-    written = f"dd of={disk} bs=4096 count=1 seek=64 oflag=direct iflag=fullblock 2>/dev/null"
+    written = f"dd of={disk} bs=4096 count=1 seek=1 oflag=direct iflag=fullblock 2>/dev/null"
     return f"(echo mark; head -c 4091 /dev/zero) | {written}; udevadm settle"
 
 
