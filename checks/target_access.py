@@ -6,6 +6,8 @@ from shlex import quote
 from typing import TYPE_CHECKING
 
 from sctune.backends.choose import candidates
+from sctune.both_targets import both, lio_of
+from sctune.chain_lio import folder_of
 from sctune.check import Check, Result, Unexamined, not_applicable
 from sctune.findings import Cause, Code, Risk, Severity, evidence
 from sctune.tgt_process import tgtadm
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from sctune.findings import Finding, Subject
     from sctune.inventory import Inventory
     from sctune.model.chain import Chains
+    from sctune.model.lio import LioTarget
     from sctune.model.target import Target, TgtDaemon
 
 TARGET_OPEN_ACCESS = Code(
@@ -26,16 +29,20 @@ TARGET_OPEN_ACCESS = Code(
     severities=(Severity.WARNING, Severity.CRITICAL),
     title="Anybody may log in to a target",
     meaning="The target lets every address in (ACL ALL) and asks for no CHAP secret. tgt-admin binds ALL to every target of "
-    "targets.conf that has no initiator-address, also to one that has an initiator-name.",
+    "targets.conf that has no initiator-address, also to one that has an initiator-name. On LIO it is in demo mode "
+    "(generate_node_acls=1) and does not authenticate (authentication=0).",
     why="Whoever reaches the portal can read and overwrite the volume, and can attach a disk that a guest uses and destroy its "
     "file system without any ill will. On a public address it is a matter of hours until somebody finds it.",
     thresholds="ACL ALL, no incoming CHAP account, and at least one disk: a warning; critical if a portal listens on a public "
     "address (one that ipaddress calls global), where a wildcard portal means all addresses of this host. No finding where all "
     "portals are bound to loopback: nobody else reaches them. A target without any ACL lets nobody in. Initiator names beside "
-    "ALL restrict nothing since tgt 1.0.83, and names are claimed, not proved. Firewalls are not seen.",
+    "ALL restrict nothing since tgt 1.0.83, and names are claimed, not proved. LIO: the demo mode without authentication, on an "
+    "enabled portal group with a LUN; by default such initiators may not write (demo_mode_write_protect=1), and read all. "
+    "Firewalls are not seen.",
     see=(
         "tgtadm --lld iscsi --mode target --op show | grep -A9 'Account information'",
         "tgtadm --lld iscsi --mode portal --op show",
+        "grep . /sys/kernel/config/target/iscsi/*/tpgt_*/attrib/{generate_node_acls,authentication,demo_mode_write_protect}",
         "iscsiadm -m discovery -t sendtargets -p ADDRESS   # from a host that should not see it",
     ),
     remedy="Bind a CHAP account or the addresses that need the target, then take ALL away. Sessions that exist stay; an "
@@ -43,7 +50,7 @@ TARGET_OPEN_ACCESS = Code(
     "target is configured there.",
     risk=Risk.DISRUPTIVE,
     source="tgtadm(8); tgt usr/iscsi/target.c (ip_acl, iqn_acl), usr/iscsi/iscsid.c (login_start), usr/iscsi/chap.c; "
-    "tgt-admin(8), tried",
+    "tgt-admin(8), tried; Linux drivers/target/target_core_tpg.c (core_tpg_check_initiator_node_acl), tried with 6.1",
 )
 
 TARGET_CHAP_MISSING = Code(
@@ -70,7 +77,7 @@ _EVERYBODY = frozenset({"ALL", "::/0", "[::]/0"})
 """ACL entries that match every address. 0.0.0.0/0 is none: tgt's mask for /0 comes out as /32 (usr/iscsi/target.c)."""
 
 
-def access(look: Look) -> Result:
+def tgt_access(look: Look) -> Result:
     """Targets that let everybody in."""
     inventory = look.inventory
     tgt = need(inventory.tgt)
@@ -90,6 +97,54 @@ def access(look: Look) -> Result:
             if is_open(target):
                 findings.append(_open(inventory, daemon, target, reach, chains.subject_of_target(target)))
     return Result(examined=len(tgt.targets), findings=tuple(findings), unexamined=unexamined)
+
+
+def lio_access(look: Look) -> Result:
+    """Portal groups of LIO that let everybody in: demo mode without CHAP."""
+    inventory = look.inventory
+    lio = lio_of(look)
+    if not lio.targets:
+        return not_applicable("LIO serves no target")
+    chains = need(inventory.chains)
+    addresses = known(inventory.addresses)
+    findings: list[Finding] = []
+    for target in lio.targets:
+        # Without a portal it listens nowhere.
+        reach = reachable(target, addresses) if target.portals else ()
+        if reach != () and is_demo(target):
+            findings.append(_open_demo(target, reach, chains.subject_of_target(target)))
+    return Result(examined=len(lio.targets), findings=tuple(findings))
+
+
+def is_demo(target: LioTarget) -> bool:
+    """Whether anybody may log in to a portal group, whatever he calls himself, and finds a disk."""
+    open_to_all = target.generate_acls is True and target.authentication is False
+    return open_to_all and target.enabled is not False and any(lun.online for lun in target.luns)
+
+
+def _open_demo(target: LioTarget, reach: tuple[str, ...] | None, subject: Subject) -> Finding:
+    exposed = public(reach)
+    where = f"on the public address {exposed[0]}" if exposed else "from every address"
+    folder = quote(folder_of(target))
+    return TARGET_OPEN_ACCESS.found(
+        subject,
+        f"{target.iqn} lets anybody in {where}, without CHAP (demo mode)",
+        evidence(
+            portals=tuple(_portal(p.address, p.port) for p in target.portals),
+            reachable_on=reach if reach is not None else "unknown",
+            read_only=target.demo_write_protect,
+            sessions=len(target.nexuses),
+            source=f"{folder_of(target)}/attrib",
+        ),
+        severity=Severity.CRITICAL if exposed else Severity.WARNING,
+        commands=(
+            f"targetcli /iscsi/{quote(target.iqn)}/tpg{target.tag}/acls create INITIATOR    # of each that needs the target",
+            f"echo 0 > {folder}/attrib/generate_node_acls",
+            f"echo 1 > {folder}/attrib/authentication    # with auth/userid and auth/password of every ACL",
+        ),
+        remedy="Make an ACL for each initiator that needs the target, then take the demo mode away, and save the configuration. "
+        "Sessions that exist stay; an initiator without an ACL cannot log in again after its next interruption.",
+    )
 
 
 def chap(look: Look) -> Result:
@@ -152,7 +207,7 @@ def is_open(target: Target) -> bool:
     return bool(target.disks) and not target.accounts and any(acl in _EVERYBODY for acl in target.acls)
 
 
-def reachable(daemon: TgtDaemon, addresses: tuple[str, ...] | None) -> tuple[str, ...] | None:
+def reachable(daemon: TgtDaemon | LioTarget, addresses: tuple[str, ...] | None) -> tuple[str, ...] | None:
     """The addresses other than loopback on which a daemon's portals can be reached, wildcards replaced by the host's own.
     (): loopback only. None: not known."""
     if not daemon.portals:
@@ -231,8 +286,8 @@ CHECKS: tuple[Check, ...] = (
         name="target-access",
         title="Targets let in whom they should",
         codes=(TARGET_OPEN_ACCESS,),
-        needs=("tgt", "chains", "addresses", "tgt_configuration"),
-        run=access,
+        needs=("tgt", "chains", "addresses", "tgt_configuration", "lio_state"),
+        run=both(tgt_access, lio_access),
     ),
     Check(
         name="target-chap",

@@ -5,8 +5,9 @@ from __future__ import annotations
 from shlex import quote
 from typing import TYPE_CHECKING
 
+from sctune.both_targets import both, lio_of
 from sctune.check import Check, Result, Unexamined, not_applicable
-from sctune.findings import Code, Risk, Severity, evidence
+from sctune.findings import HOST, Code, Risk, Severity, evidence
 from sctune.flush_path import volatile_layers
 from sctune.model.volume import VolumeState
 from sctune.tgt_process import daemon_subject, tgtadm
@@ -42,14 +43,15 @@ TGT_AIO_UNSAFE_FLUSH = Code(
 
 TARGET_WRITE_CACHE = Code(
     code="TARGET_WRITE_CACHE",
-    severities=(Severity.INFO,),
+    severities=(Severity.INFO, Severity.WARNING),
     title="What initiators do not flush is in this host's memory",
     meaning="LUNs of bstype rdwr write into the page cache, and tgt tells initiators so: by default a disk has a write cache. A "
-    "flush becomes fdatasync(2).",
+    "flush becomes fdatasync(2). LIO does the same with a fileio backstore that was made with write_back, targetcli's default.",
     why="That is honest, and how a disk behaves. A guest that flushes (file systems do) loses nothing; one that does not, as its "
     "file system is mounted without barriers or its disk is told to be unsafe, loses half a minute of writes with this host.",
     thresholds="Writable disks of bstype rdwr without the flags sync and direct, whose block in targets.conf does not say "
-    "write-cache off. One finding for each daemon.",
+    "write-cache off. One finding for each daemon. LIO: fileio backstores in mode Buffered-WCE; a warning where initiators are "
+    "told that there is no cache (emulate_write_cache=0), and so never flush.",
     see=(
         "tgtadm --lld iscsi --mode target --op show | grep 'Backing store flags'",
         "sg_modes --page=8 /dev/sdX   # on an initiator",
@@ -57,7 +59,8 @@ TARGET_WRITE_CACHE = Code(
     remedy="Nothing has to be done where guests flush. To have every write on disk before it is answered, make the LUN with "
     "--bsoflags sync; it is slower by far.",
     risk=Risk.SAFE,
-    source="tgtadm(8), --bsoflags; targets.conf(5), write-cache; tgt usr/bs_rdwr.c, usr/sbc.c",
+    source="tgtadm(8), --bsoflags; targets.conf(5), write-cache; tgt usr/bs_rdwr.c, usr/sbc.c; Linux "
+    "drivers/target/target_core_file.c; targetcli ui_backstore.py",
 )
 
 
@@ -110,7 +113,48 @@ def _unsafe(target: Target, lun: Lun, layers: tuple[str, ...], subject: Subject)
     )
 
 
-def cache(look: Look) -> Result:
+def lio_cache(look: Look) -> Result:
+    """Files that LIO writes into the page cache: honest where initiators are told of a cache, and not where it was hidden."""
+    lio = lio_of(look)
+    luns = [
+        (f"{target.iqn}/{lun.number}", lun.backstore)
+        for target in lio.targets
+        for lun in target.luns
+        if lun.backstore is not None and lun.backstore.plugin == "fileio" and not lun.read_only
+    ]
+    if not luns:
+        return not_applicable("no LUN of LIO serves a file")
+    findings = []
+    for hidden, severity, says in (
+        (False, Severity.INFO, "keep in memory what initiators have not flushed"),
+        (True, Severity.WARNING, "keep in memory what initiators wrote, and tell them that it is on disk"),
+    ):
+        cached = [name for name, store in luns if store.buffered and (store.write_back is False) is hidden]
+        if cached:
+            findings.append(
+                TARGET_WRITE_CACHE.found(
+                    HOST,
+                    f"{len(cached)} of {len(luns)} LUNs of LIO over files {says}",
+                    evidence(luns=tuple(cached[:_SHOWN]), count=len(cached), source="/sys/kernel/config/target/core/fileio_*/*"),
+                    severity=severity,
+                    commands=("grep . /sys/kernel/config/target/core/fileio_*/*/attrib/emulate_write_cache",),
+                    remedy=_HIDDEN_CACHE if hidden else _LIO_CACHE,
+                )
+            )
+    return Result(examined=len(luns), findings=tuple(findings))
+
+
+_LIO_CACHE = (
+    "Nothing has to be done where guests flush. To have every write on disk before it is answered, make the backstore with "
+    "write_back=false; it is slower by far."
+)
+_HIDDEN_CACHE = (
+    "Set emulate_write_cache of the backstore to 1 and let initiators log in again, so that they flush; or make the backstore "
+    "with write_back=false."
+)
+
+
+def tgt_cache(look: Look) -> Result:
     """LUNs that write into the page cache, which is what a disk's cache is to an initiator."""
     inventory = look.inventory
     tgt = need(inventory.tgt)
@@ -160,7 +204,7 @@ CHECKS: tuple[Check, ...] = (
         name="target-write-cache",
         title="What targets keep until it is flushed",
         codes=(TARGET_WRITE_CACHE,),
-        needs=("tgt", "tgt_configuration"),
-        run=cache,
+        needs=("tgt", "tgt_configuration", "lio_state"),
+        run=both(tgt_cache, lio_cache),
     ),
 )

@@ -6,7 +6,10 @@ import os
 from shlex import quote
 from typing import TYPE_CHECKING
 
+from sctune.both_targets import both, lio_of
+from sctune.chain_lio import folder_of
 from sctune.check import Check, Result, Unexamined, not_applicable
+from sctune.checks.lio_luns import seen_as_zeros
 from sctune.findings import Cause, Code, Risk, Severity, evidence
 from sctune.model.volume import VolumeState
 from sctune.tgt_process import daemon_of, tgtadm
@@ -18,16 +21,19 @@ if TYPE_CHECKING:
     from sctune.check import Look
     from sctune.findings import Finding, Subject
     from sctune.inventory import Inventory
+    from sctune.model.lio import LioBackstore
     from sctune.model.target import Backing, Lun, Target, TgtState
 
 TARGET_LUN_MISSING = Code(
     code="TARGET_LUN_MISSING",
     severities=(Severity.CRITICAL,),
     title="A target without a disk",
-    meaning="tgtd serves the target, and it has no logical unit but LUN 0, which on tgt is its controller and no disk.",
+    meaning="tgtd serves the target, and it has no logical unit but LUN 0, which on tgt is its controller and no disk; or LIO "
+    "serves it and it has none at all.",
     why="An initiator logs in and finds no disk. For a volume in use this is its loss: somebody removed the LUN, or making it "
     "failed (its device was not there) and the target stayed behind.",
-    thresholds="No LUN besides tgt's controller, seen twice: a cloud makes the target first and its LUN a moment later.",
+    thresholds="No LUN besides tgt's controller, seen twice: a cloud makes the target first and its LUN a moment later. On LIO "
+    "LUN 0 is a disk as any other; with a session and without a LUN it is TARGET_SERVES_ZEROS.",
     see=("tgtadm --lld iscsi --mode target --op show",),
     remedy="If the volume is meant to be served, give the target its LUN again; if it is not, delete the target. Eucalyptus "
     "makes both again when its storage controller starts.",
@@ -48,7 +54,8 @@ TARGET_BACKING_MISSING = Code(
     thresholds="stat(2) of the path says that it does not exist, or it is a block device that the kernel no longer has, or a "
     "loop device of size 0. Seen twice. Not judged: LUNs without a file (bstype null, rbd, sheepdog, glfs; passthrough). A "
     "link in /dev that is gone while device-mapper still has the LV is udev's fault and no loss. A tgtd in a container is "
-    "asked through its own root.",
+    "asked through its own root. LIO: the path of a file does not exist, or neither that of a device nor the device number it was "
+    "opened by.",
     see=(
         "tgtadm --lld iscsi --mode target --op show | grep 'Backing store path'",
         "ls -l /proc/$(pgrep -o tgtd)/fd | grep deleted",
@@ -67,10 +74,15 @@ TARGET_LUN_OFFLINE = Code(
     code="TARGET_LUN_OFFLINE",
     severities=(Severity.CRITICAL,),
     title="A LUN is offline",
-    meaning="tgtd shows the LUN with Online: No. It answers every command for the disk with NOT READY.",
+    meaning="tgtd shows the LUN with Online: No. It answers every command for the disk with NOT READY. On LIO: there is no "
+    "backstore behind the LUN, and commands for it fail.",
     why="Initiators see the disk and cannot read or write it.",
-    thresholds="Online: No on a disk that is no removable medium. Seen twice.",
-    see=("tgtadm --lld iscsi --mode target --op show | grep -e '^Target' -e LUN: -e Online",),
+    thresholds="Online: No on a disk that is no removable medium; on LIO a LUN without its link to a backstore, but where a "
+    "session sees it as LUN 0 (TARGET_SERVES_ZEROS). Seen twice.",
+    see=(
+        "tgtadm --lld iscsi --mode target --op show | grep -e '^Target' -e LUN: -e Online",
+        "ls -l /sys/kernel/config/target/iscsi/*/tpgt_*/lun/lun_*",
+    ),
     remedy="Look first that what it serves is there, then set it online.",
     risk=Risk.SAFE,
     source="tgtadm(8) (--params online); tgt usr/spc.c (device_not_ready)",
@@ -79,7 +91,7 @@ TARGET_LUN_OFFLINE = Code(
 )
 
 
-def luns(look: Look) -> Result:
+def tgt_luns(look: Look) -> Result:
     """Every target has a disk, and every disk is online."""
     inventory = look.inventory
     tgt = need(inventory.tgt)
@@ -120,6 +132,39 @@ def luns(look: Look) -> Result:
     return Result(examined=len(tgt.targets), findings=tuple(findings), unexamined=_unanswered(tgt))
 
 
+def lio_luns(look: Look) -> Result:
+    """The same of LIO. What reads as zeros, which is worse, is TARGET_SERVES_ZEROS."""
+    lio = lio_of(look)
+    if not lio.targets:
+        return not_applicable("LIO serves no target")
+    chains = need(look.inventory.chains)
+    findings: list[Finding] = []
+    for target in lio.targets:
+        folder = folder_of(target)
+        if not target.luns and not target.nexuses:
+            findings.append(
+                TARGET_LUN_MISSING.found(
+                    chains.subject_of_target(target),
+                    f"{target.iqn} has no LUN",
+                    evidence(luns=0, sessions=0, source=folder),
+                    commands=(f"ls -l {quote(folder)}/lun", "cp -p /etc/*target/saveconfig.json /root/"),
+                )
+            )
+        for lun in target.luns:
+            if not lun.online and not seen_as_zeros(target, lun):
+                findings.append(
+                    TARGET_LUN_OFFLINE.found(
+                        chains.subject_of_lun(target, lun),
+                        f"LUN {lun.number} of {target.iqn} has no backstore",
+                        evidence(backing_path=lun.backing_path, sessions=len(target.nexuses_of(lun.number)), source=folder),
+                        commands=(f"ls -l {quote(folder)}/lun/lun_{lun.number}",),
+                        remedy="Bring back what it served, then take the LUN away and make it again over that; its ACLs need it "
+                        "anew.",
+                    )
+                )
+    return Result(examined=len(lio.targets), findings=tuple(findings))
+
+
 def _remake(inventory: Inventory, target: Target) -> Iterator[str]:
     """The commands that give a target its LUNs as targets.conf has them; else those that show what there is."""
     command = tgtadm(target.control_port)
@@ -131,7 +176,7 @@ def _remake(inventory: Inventory, target: Target) -> Iterator[str]:
         yield f"{command} --mode target --op show"
 
 
-def backing(look: Look) -> Result:
+def tgt_backing(look: Look) -> Result:
     """What every LUN serves is there."""
     inventory = look.inventory
     tgt = need(inventory.tgt)
@@ -155,6 +200,63 @@ def backing(look: Look) -> Result:
     unexamined += [Unexamined.of(state) for state in states.values() if isinstance(state, Unavailable)]
     known_states = sum(1 for state in states.values() if not isinstance(state, Unavailable))
     return Result(examined=known_states, findings=tuple(findings), unexamined=tuple(unexamined))
+
+
+def lio_backing(look: Look) -> Result:
+    """The same of LIO, which holds open what it serves as tgtd does."""
+    inventory = look.inventory
+    lio = lio_of(look)
+    served = [(target, lun, lun.backstore) for target in lio.targets for lun in target.luns if lun.backstore is not None]
+    judged = [(target, lun, store) for target, lun, store in served if store.stat is not None]
+    if not judged:
+        return not_applicable("no LUN of LIO serves a file or device")
+    chains = need(inventory.chains)
+    findings: list[Finding] = []
+    unexamined: dict[str, Unexamined] = {}
+    for target, lun, store in judged:
+        why = _lio_missing(store, inventory)
+        if isinstance(why, Unavailable):
+            unexamined[store.key] = Unexamined.of(why)
+        elif why is not None:
+            source = f"/sys/kernel/config/target/core/{store.key}"
+            findings.append(
+                TARGET_BACKING_MISSING.found(
+                    chains.subject_of_lun(target, lun),
+                    f"LUN {lun.number} of {target.iqn} serves {store.path}, and {why}",
+                    evidence(
+                        backing_path=store.path,
+                        seen=why,
+                        backing_type=store.plugin,
+                        sessions=len(target.nexuses_of(lun.number)),
+                        source=f"{source}/info, stat(2)",
+                    ),
+                    commands=(f"cat {quote(source)}/info", f"ls -l {quote(os.path.dirname(store.path))}"),
+                    remedy=_LIO_REMEDY,
+                )
+            )
+    return Result(examined=len(judged) - len(unexamined), findings=tuple(findings), unexamined=tuple(unexamined.values()))
+
+
+_LIO_REMEDY = (
+    "Do not restart target.service and do not reboot: LIO holds a deleted file open, and initiators still have the data. No "
+    "process does, so that /proc has no way to it: copy the disk on an initiator after the guest has stopped. A device that is "
+    "gone gives errors: bring it back, then make backstore and LUN again."
+)
+
+
+def _lio_missing(store: LioBackstore, inventory: Inventory) -> str | Unavailable | None:
+    """In words why there is nothing behind a backstore's path, as `missing`. A link in /dev that udev lost is no loss where the
+    kernel still has the device that is held open."""
+    if not isinstance(store.stat, Unavailable):
+        return None
+    if store.stat.reason is not Reason.ABSENT:
+        return store.stat
+    if store.device is None:
+        return "the path does not exist"
+    block = inventory.block
+    if isinstance(block, Unavailable):
+        return block
+    return None if any(store.device == device.device for device in block) else "the kernel has no such device any more"
 
 
 def missing(record: Backing, inventory: Inventory) -> str | Unavailable | None:
@@ -248,14 +350,14 @@ CHECKS: tuple[Check, ...] = (
         name="target-luns",
         title="Targets have disks that are online",
         codes=(TARGET_LUN_MISSING, TARGET_LUN_OFFLINE),
-        needs=("tgt", "chains", "backings", "dm", "tgt_configuration"),
-        run=luns,
+        needs=("tgt", "chains", "backings", "dm", "tgt_configuration", "lio_state"),
+        run=both(tgt_luns, lio_luns),
     ),
     Check(
         name="target-backing",
         title="What targets serve is there",
         codes=(TARGET_BACKING_MISSING,),
-        needs=("tgt", "chains", "backings", "dm", "processes"),
-        run=backing,
+        needs=("tgt", "chains", "backings", "dm", "processes", "lio_state", "block"),
+        run=both(tgt_backing, lio_backing),
     ),
 )

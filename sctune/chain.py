@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from sctune.backends.base import Backend, LvName
     from sctune.inventory import Inventory
     from sctune.model.block import BlockDevice
+    from sctune.model.chain import AnyLun, AnyTarget
     from sctune.model.dm import DmDevice
     from sctune.model.initiator import IscsiSession
     from sctune.model.loop import LoopDevice
     from sctune.model.lvm import LogicalVolume
     from sctune.model.process import Copy
     from sctune.model.store import StoreFile
-    from sctune.model.target import Lun, Target
 
 
 def join(inventory: Inventory) -> Chains:
@@ -49,6 +49,10 @@ def join(inventory: Inventory) -> Chains:
     for target in tgt.targets if tgt else ():
         for lun in target.disks:
             joiner.add_export(target, lun)
+    lio = known(inventory.lio_state)
+    for group in lio.targets if lio else ():
+        for served in group.disks:
+            joiner.add_export(group, served)
     return joiner.finish()
 
 
@@ -179,24 +183,32 @@ class _Joiner:
             draft = self.volume(*told)
             draft.file = draft.file or file
 
-    def add_export(self, target: Target, lun: Lun) -> None:
-        """Hangs a LUN on the chain its backing path leads to; by the path's own words only where nothing is there any more."""
+    def add_export(self, target: AnyTarget, lun: AnyLun) -> None:
+        """Hangs a LUN on the chain that what it serves leads to; by the path's own words only where nothing is there any more."""
         path = normal(lun.backing_path)
         host = self.inventory.host
+        file = self.index.file_behind(lun)
         draft: _Draft | None = None
-        if (lv := self.index.lv_behind(path, host)) is not None:
+        if (lv := self.index.lv_behind(lun, host) or self.lv_called(target, lun)) is not None:
             draft = self.snapshot_draft(lv) if lv.is_snapshot else self.by_lv.get(lv.uuid)
-        elif (loop := self.index.loop_behind(path, host)) is not None:
+        elif (loop := self.index.loop_behind(lun, host)) is not None:
             draft = self.by_loop.get(loop.name) or self.loop_draft(loop)
-        elif (told := self.read_file(path, FileRole.VOLUME)) is not None:
+        elif (told := self.read_file(file.path if file else path, FileRole.VOLUME)) is not None:
             draft = self.volume(*told)
         if draft is None:
-            draft = self.volume_on(self.index.loops_below(device_behind(path, host))) or self.volume_by_path(path)
+            below = lun.device or device_behind(path, host)
+            draft = self.volume_on(self.index.loops_below(below)) or self.volume_by_path(path)
         if draft is None:
             draft = self.draft(SubjectKind.LUN, f"{target.iqn}/{lun.number}", GENERIC, ours=False)
-            draft.file = self.index.file_by_path.get(path)
+            draft.file = file
         draft.exports.append(Export(target=target, lun=lun))
         self.by_export[target.iqn, lun.number] = draft
+
+    def lv_called(self, target: AnyTarget, lun: AnyLun) -> LogicalVolume | None:
+        """The LV that a target is named for whose LUN has nothing behind it any more, not even a path (LIO's)."""
+        name = target.iqn.rpartition(":")[2]
+        found = [lv for lv in self.index.lvs if lv.name == name] if name and not lun.backing_path and not lun.online else []
+        return found[0] if len(found) == 1 else None
 
     def snapshot_draft(self, lv: LogicalVolume) -> _Draft:
         """The chain of a COW snapshot that is exported by itself: who is served it is not served its origin."""
@@ -254,7 +266,7 @@ class _Joiner:
             for export in draft.exports
             for session in sessions.get(export.target.iqn, ())
             for disk in disks.get(session.number, ())
-            if disk.target_lun == export.lun.number
+            if disk.target_lun is not None and disk.target_lun == export.target.number_in(session, export.lun.number)
         )
         return Chain(
             id=draft.id,

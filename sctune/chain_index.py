@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sctune.host.base import Host
     from sctune.inventory import Inventory
     from sctune.model.block import BlockDevice
+    from sctune.model.chain import AnyLun
     from sctune.model.dm import DmDevice
     from sctune.model.loop import LoopDevice
     from sctune.model.lvm import LogicalVolume, PhysicalVolume
@@ -68,8 +69,18 @@ class Index:
             return self.file_by_identity.get((getattr(loop.backing, "device", 0), identity))
         return self.file_by_path.get(loop.backing_file)
 
-    def lv_behind(self, path: str, host: Host) -> LogicalVolume | None:
-        """The LV a target's backing path leads to: by path, else by the device number of the node."""
+    def file_behind(self, lun: AnyLun) -> StoreFile | None:
+        """The file a LUN serves: the same inode where the target tells it, else by its path."""
+        if (identity := lun.identity) is not None and (file := self.file_by_identity.get(identity)) is not None:
+            return file
+        return self.file_by_path.get(normal(lun.backing_path))
+
+    def lv_behind(self, lun: AnyLun, host: Host) -> LogicalVolume | None:
+        """The LV a LUN serves: by the device that the target holds open where it tells that; else by its path, else by the device
+        number of the node."""
+        if lun.device is not None:
+            return self.lv_by_device.get(lun.device)
+        path = normal(lun.backing_path)
         if (lv := self.lv_by_path.get(path)) is not None:
             return lv
         if self._loop_named(path) is not None:
@@ -81,8 +92,11 @@ class Index:
         name = path.rpartition("/")[2]
         return self.loop_by_name.get(name) if path == f"/dev/{name}" else None
 
-    def loop_behind(self, path: str, host: Host) -> LoopDevice | None:
-        """The loop device a backing path leads to."""
+    def loop_behind(self, lun: AnyLun, host: Host) -> LoopDevice | None:
+        """The loop device a LUN serves."""
+        if lun.device is not None:
+            return self.loop_by_device.get(lun.device)
+        path = normal(lun.backing_path)
         if (loop := self._loop_named(path)) is not None:
             return loop
         device = device_behind(path, host)

@@ -5,10 +5,13 @@ from __future__ import annotations
 from shlex import quote
 from typing import TYPE_CHECKING
 
+from sctune.chain_lio import target_link
 from sctune.guest_disks import guest_index
 from sctune.lvm_view import by_uuid, snapshot_view
 from sctune.model.dm import SnapshotState
 from sctune.model.guest import GuestOrigin
+from sctune.model.lio import LioLun, LioTarget
+from sctune.model.target import Lun
 from sctune.model.tree import Layer, Link, Mark
 from sctune.records import replace
 from sctune.store_view import filesystems, used_ratio
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
     from sctune.model.lvm import LogicalVolume, PhysicalVolume
     from sctune.model.process import Copy
     from sctune.model.store import StoreFile
-    from sctune.model.target import Lun, Nexus
+    from sctune.model.target import Nexus
     from sctune.multipath_map import MapPath, MultipathMap
 
 _LVM = "lvm fullreport"
@@ -183,10 +186,14 @@ class Links:
 
     def target(self, export: Export, disks: tuple[LocalDisk, ...]) -> Link:
         """A target with the LUN on it, and on that who is logged in."""
-        target = export.target
+        target, lun = export.target, export.lun
+        local = tuple(self.session(disk) for disk in disks if disk.session.target == target.iqn)
+        if isinstance(target, LioTarget):
+            assert isinstance(lun, LioLun)  # noqa: S101 - a LUN is of its target's kind
+            return target_link(target, lun, local)
+        assert isinstance(lun, Lun)  # noqa: S101 - as above
         port = f" --control-port {target.control_port}" if target.control_port else ""
         facts: dict[str, Value] = {"tid": target.tid, "state": target.state, "acl": target.acls, "accounts": target.accounts}
-        local = tuple(self.session(disk) for disk in disks if disk.session.target == target.iqn)
         nexuses = tuple(self._nexus(nexus) for nexus in target.nexuses)
         return Link(
             layer=Layer.TARGET,
@@ -194,7 +201,7 @@ class Links:
             facts=_facts(facts),
             source=_TGT,
             see=(f"tgtadm{port} --lld iscsi --mode target --op show",),
-            above=(self._lun(export.lun, target.control_port, target.tid, nexuses + local),),
+            above=(self._lun(lun, target.control_port, target.tid, nexuses + local),),
         )
 
     def _lun(self, lun: Lun, port: int, tid: int, above: tuple[Link, ...]) -> Link:

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from sctune.model.guest import Guests
     from sctune.model.initiator import InitiatorConfiguration, IscsiSession, NodeRecord, TcpTransport
     from sctune.model.io import IoCounters, LunIo, ScsiCounters
-    from sctune.model.lio import LioPortal
+    from sctune.model.lio import LioLunIo, LioPortal, LioState
+    from sctune.model.lio_saved import LioSaved
     from sctune.model.loop import LoopState
     from sctune.model.lvm import LvmArchive, LvmReport, LvmSettings
     from sctune.model.multipath import Multipath
@@ -228,6 +229,27 @@ class Inventory(SystemParts):
         from sctune.probes.lio import probe_portals
 
         return probe_portals(self.host, lio=self.lio)
+
+    @Part
+    def lio_state(self) -> LioState | Unavailable:
+        """What LIO serves, to whom and from what."""
+        from sctune.probes.lio_state import probe
+
+        return probe(self.host, lio=self.lio)
+
+    @Part
+    def lio_io(self) -> tuple[LioLunIo | Unavailable, ...] | Unavailable:
+        """What LIO did for each LUN."""
+        from sctune.probes.lio_io import probe
+
+        return probe(self.host, lio=self.lio_state)
+
+    @Part
+    def lio_saved(self) -> LioSaved | Unavailable:
+        """What LIO is made of when the host boots."""
+        from sctune.probes.lio_saved import probe
+
+        return probe(self.host)
 
     @Part
     def sessions(self) -> tuple[IscsiSession, ...] | Unavailable:

@@ -101,9 +101,9 @@ class VolumeStates:
         report = known(self._inventory.lvm)
         if report is not None and chain.ours and chain.lv is None and _hidden(chain, report.excluded):
             found.append(_kept_away(report.excluded))
-        if known(self._inventory.lio) and not chain.exports and _active(chain):
-            detail = "which volumes they export is not looked at"
-            found.append(Unavailable(reason=Reason.NOT_COLLECTED, what="targets of LIO", detail=detail))
+        lio = self._inventory.lio_state if known(self._inventory.lio) and not chain.exports and _active(chain) else None
+        if isinstance(lio, Unavailable):
+            found.append(lio)
         if export is Unexported.UNKNOWN and not found:
             found.append(self._why_unknown())
         return tuple(found)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from sctune.findings import SubjectKind
 from sctune.guest_disks import guest_index
+from sctune.model.target import Target
 from sctune.model.volume import Attachment, DiskHere, ServedAs, VolumeRow, VolumeState
 from sctune.records import dataclass
 from sctune.remote import remote_volumes
@@ -22,7 +23,21 @@ if TYPE_CHECKING:
     from sctune.model.chain import Chain, Export, LocalDisk
     from sctune.remote import RemoteVolume
 
-PARTS = ("chains", "loops", "stores", "lvm", "tgt", "processes", "dm", "sessions", "block", "guests", "disk_ids", "lio")
+PARTS = (
+    "chains",
+    "loops",
+    "stores",
+    "lvm",
+    "tgt",
+    "processes",
+    "dm",
+    "sessions",
+    "block",
+    "guests",
+    "disk_ids",
+    "lio",
+    "lio_state",
+)
 """What rows are made of."""
 
 
@@ -128,14 +143,17 @@ def row(chain: Chain, states: VolumeStates, index: GuestIndex) -> VolumeRow:
 
 
 def size_of(chain: Chain) -> int | None:
-    """Bytes that the volume holds: its LV's, else its file's without what the backend adds for LVM, else its loop device's."""
+    """Bytes that the volume holds: its LV's, else its file's without what the backend adds for LVM, else its loop device's,
+    else what a target says of its LUN."""
     if chain.lv is not None:
         return chain.lv.size
     if chain.file is not None:
         sizes = chain.backend.file_sizes
         extra = sizes.volume_extra if sizes is not None and sizes.fits_volume(chain.file.apparent) else None
         return chain.file.apparent - (extra or 0)
-    return next((loop.size for loop in chain.loops), None)
+    if chain.loops:
+        return chain.loops[0].size
+    return next((size for export in chain.exports if (size := export.lun.size) is not None), None)
 
 
 def _allocated(chain: Chain) -> int | None:
@@ -153,11 +171,12 @@ def _allocated(chain: Chain) -> int | None:
 
 def _served(export: Export) -> ServedAs:
     target = export.target
+    tgt = target if isinstance(target, Target) else None
     return ServedAs(
         target=target.iqn,
-        tid=target.tid,
+        tid=tgt.tid if tgt is not None else None,
         lun=export.lun.number,
-        control_port=target.control_port,
+        control_port=tgt.control_port if tgt is not None else None,
         attachments=tuple(
             Attachment(initiator=nexus.initiator, addresses=tuple(connection.address for connection in nexus.connections))
             for nexus in export.nexuses

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from sctune.exporters.prometheus.collector import Look
     from sctune.exporters.prometheus.samples import Samples
     from sctune.inventory import Inventory
-    from sctune.model.chain import Chains
-    from sctune.model.target import Lun, Target, TgtState
+    from sctune.model.chain import AnyLun, AnyTarget, Chains
+    from sctune.model.target import Target, TgtState
 
 
 def tgt_of(look: Look, samples: Samples) -> TgtState | None:
@@ -68,7 +68,7 @@ def wanted_targets(look: Look, state: TgtState, collector: str, samples: Samples
     return chosen(state.targets, name, look.options.volumes, look.options.limit_of(collector), samples)
 
 
-def volume_of(chains: Chains | None, target: Target, lun: Lun) -> str:
+def volume_of(chains: Chains | None, target: AnyTarget, lun: AnyLun) -> str:
     """The volume that a LUN serves, "" where that is not known."""
     chain = chains.by_export.get((target.iqn, lun.number)) if chains is not None else None
     return chain.id if chain is not None else ""

@@ -5,7 +5,7 @@ A link that is not there is None or (); what that means is a check's business.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from sctune.findings import Subject, SubjectKind
 from sctune.records import dataclass
@@ -17,24 +17,28 @@ if TYPE_CHECKING:
     from sctune.model.block import BlockDevice
     from sctune.model.dm import DmDevice, SnapshotStatus
     from sctune.model.initiator import IscsiSession
+    from sctune.model.lio import LioLun, LioTarget
     from sctune.model.loop import LoopDevice
     from sctune.model.lvm import LogicalVolume, PhysicalVolume
     from sctune.model.process import Copy
     from sctune.model.store import StoreFile
     from sctune.model.target import Lun, Nexus, Target
 
+AnyTarget: TypeAlias = "Target | LioTarget"
+AnyLun: TypeAlias = "Lun | LioLun"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Export:
-    """One LUN of one target that serves the volume."""
+    """One LUN of one target that serves the volume, tgt's or LIO's."""
 
-    target: Target
-    lun: Lun
+    target: AnyTarget
+    lun: AnyLun
 
     @property
     def nexuses(self) -> tuple[Nexus, ...]:
-        """The initiators logged in to the target."""
-        return self.target.nexuses
+        """The initiators that are logged in to the target and see the LUN."""
+        return self.target.nexuses_of(self.lun.number)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,14 +117,14 @@ class Chains:
             return chain.subject
         return Subject(kind=SubjectKind.LV, id=lv.full_name)
 
-    def subject_of_lun(self, target: Target, lun: Lun) -> Subject:
+    def subject_of_lun(self, target: AnyTarget, lun: AnyLun) -> Subject:
         """The volume this LUN serves, or IQN/LUN."""
         chain = self.by_export.get((target.iqn, lun.number))
         if chain is not None and chain.ours:
             return chain.subject
         return Subject(kind=SubjectKind.LUN, id=f"{target.iqn}/{lun.number}")
 
-    def subject_of_target(self, target: Target) -> Subject:
+    def subject_of_target(self, target: AnyTarget) -> Subject:
         """The volume this target serves where it serves exactly one, or its IQN."""
         served = {chain.id: chain for lun in target.luns if (chain := self.by_export.get((target.iqn, lun.number))) is not None}
         if len(served) == 1:

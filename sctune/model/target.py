@@ -8,6 +8,7 @@ from sctune.records import dataclass
 
 if TYPE_CHECKING:
     from sctune.host.base import FileStat
+    from sctune.model.initiator import IscsiSession
     from sctune.unavailable import Unavailable
 
 
@@ -21,9 +22,10 @@ class Connection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Nexus:
-    """An I_T nexus: a session of one initiator with one target. `sid` is the session's id in tgtd."""
+    """An I_T nexus: a session of one initiator with one target. `sid` is the session's id in tgtd or LIO, None where LIO does not
+    tell it."""
 
-    sid: int
+    sid: int | None
     initiator: str
     alias: str
     connections: tuple[Connection, ...]
@@ -46,6 +48,21 @@ class Lun:
     backing_path: str
     backing_flags: str
     removable: bool = False
+
+    @property
+    def device(self) -> tuple[int, int] | None:
+        """The block device that is held open: tgt tells none, its path alone."""
+        return None
+
+    @property
+    def size(self) -> int | None:
+        """Bytes: tgt tells them in rounded words alone."""
+        return None
+
+    @property
+    def identity(self) -> tuple[int, int] | None:
+        """(device, inode) of the file: tgt tells none, its path alone."""
+        return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +96,14 @@ class Target:
     def disks(self) -> tuple[Lun, ...]:
         """The LUNs other than tgt's controller (LUN 0)."""
         return tuple(lun for lun in self.luns if lun.kind != "controller")
+
+    def nexuses_of(self, _lun: int) -> tuple[Nexus, ...]:
+        """Who is served a LUN: on tgt whoever is logged in."""
+        return self.nexuses
+
+    def number_in(self, _session: IscsiSession, lun: int) -> int | None:
+        """By which number a session sees a LUN: on tgt all see it alike."""
+        return lun
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

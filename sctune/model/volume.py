@@ -35,12 +35,12 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServedAs:
-    """One LUN that serves the volume."""
+    """One LUN that serves the volume. `tid` and `control_port` are tgt's, None for LIO, which has neither."""
 
     target: str
-    tid: int
+    tid: int | None
     lun: int
-    control_port: int
+    control_port: int | None
     attachments: tuple[Attachment, ...]
 
 

@@ -956,7 +956,15 @@ targets() {
             for MODE in @TGT_MODES@; do no tgt "$MODE $PORT -" not_collected "no tgtadm here"; done
         fi
     done
-    LIST=$(sed -n 's/^|  *Backing store path: \(\/.*\)$/\1/p' "$PART" | awk '!seen[$0]++')$NL
+    # The paths of LIO's backstores, now and as they are kept over a boot, are read from here too: nothing is kept of them here.
+    LIST=$(
+        {
+            sed -n 's/^|  *Backing store path: \(\/.*\)$/\1/p' "$PART"
+            sed -n -e 's/^\(\/.*\)$/\1/p' -e 's/^.*  *File: \(\/.*[^ ]\)  *Size: .*$/\1/p' \
+                /sys/kernel/config/target/core/*/*/udev_path /sys/kernel/config/target/core/fileio_*/*/info
+            sed -n 's/^.*"dev": *"\(\/[^"\\]*\)".*$/\1/p' /etc/target/saveconfig.json /etc/rtslib-fb-target/saveconfig.json
+        } 2>/dev/null | awk '!seen[$0]++'
+    )$NL
     OURS=$(ls -ld /proc/self/ns/mnt 2>/dev/null)
     while [ -n "${LIST%"$NL"}" ]; do
         first_of_list

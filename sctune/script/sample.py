@@ -70,6 +70,14 @@ NAMES = {
     "192.0.2.1,3260": "*",
     "192.0.2.1:3260": "*",
     "tpgt_1": "tpgt_*",
+    "iblock_0": "iblock_*",
+    "fileio_0": "fileio_*",
+    "pscsi_0": "pscsi_*",
+    "rd_mcp_0": "rd_mcp_*",
+    "user_0": "user_*",
+    "iqn.2000-01.sample:i": "*",
+    "lun_0": "lun_*",
+    "backstore": "*",
     "default": "*",
     "wwn-0x1": "*",
     "sample-lv": "*",
@@ -94,6 +102,13 @@ FOLDERS: dict[str, tuple[str, ...]] = {
     "/lib/modules": (KERNEL,),
     "/sys/kernel/config/target/iscsi": ("iqn.2000-01.sample:t",),
     "/sys/kernel/config/target/iscsi/iqn.2000-01.sample:t": ("tpgt_1",),
+    "/sys/kernel/config/target/core": ("fileio_0", "iblock_0", "pscsi_0", "rd_mcp_0", "user_0"),
+    **{f"/sys/kernel/config/target/core/{hba}_0": ("backstore",) for hba in ("fileio", "iblock", "pscsi", "rd_mcp", "user")},
+    "/sys/kernel/config/target/iscsi/iqn.2000-01.sample:t/tpgt_1/lun": ("lun_0",),
+    "/sys/kernel/config/target/iscsi/iqn.2000-01.sample:t/tpgt_1/lun/lun_0": ("backstore",),
+    "/sys/kernel/config/target/iscsi/iqn.2000-01.sample:t/tpgt_1/acls": ("iqn.2000-01.sample:i",),
+    "/sys/kernel/config/target/iscsi/iqn.2000-01.sample:t/tpgt_1/acls/iqn.2000-01.sample:i": ("lun_0",),
+    "/sys/kernel/config/target/iscsi/iqn.2000-01.sample:t/tpgt_1/acls/iqn.2000-01.sample:i/lun_0": ("backstore",),
     "/sys/kernel/config/target/iscsi/iqn.2000-01.sample:t/tpgt_1/np": ("192.0.2.1:3260",),
     "/etc/iscsi/nodes": ("iqn.2000-01.sample:t",),
     "/var/lib/iscsi/nodes": ("iqn.2000-01.sample:t",),
@@ -169,6 +184,11 @@ FILES = {
     "/sys/block/sda/device/ioerr_cnt": "0x0\n",
     "/sys/class/iscsi_session/session1/state": "LOGGED_IN\n",
     "/sys/class/iscsi_connection/connection1:0/persistent_address": "192.0.2.1\n",
+    "/sys/kernel/config/target/core/fileio_0/backstore/info": f"Status: ACTIVATED\n        File: {LUNS[0]}  Size: 1  Mode: "
+    "O_DSYNC\n",
+    "/sys/kernel/config/target/core/iblock_0/backstore/udev_path": f"{LOST}\n",
+    "/etc/target/saveconfig.json": f'{{"storage_objects": [{{"plugin": "block", "name": "a", "dev": "{LOST}"}}]}}',
+    "/etc/rtslib-fb-target/saveconfig.json": "{}",
     "/sys/power/suspend_stats/success": "0\n",
     "/proc/self/mountinfo": f"20 1 8:1 / / rw - ext4 /dev/sda1 rw\n21 20 8:1 / {STORE} rw - ext4 /dev/sda1 rw\n",
     "/proc/meminfo": "MemTotal: 4 kB\nMemFree: 4 kB\nDirty: 0 kB\nWriteback: 0 kB\n",
@@ -244,6 +264,8 @@ class SampleHost:
         """Where a disk's link leads."""
         if self._lacks("readlink", path):
             return Unavailable(reason=Reason.ABSENT, what=path)
+        if path.startswith("/sys/kernel/config/target/iscsi/"):
+            return "../../../../../../target/core/iblock_0/backstore"
         if path.startswith("/sys/block/"):
             return "../devices/platform/host3/session1/target3:0:0/3:0:0:1/block/sda"
         return f"{path}/sda1"

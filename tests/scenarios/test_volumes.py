@@ -142,4 +142,4 @@ def test_what_was_not_found_where_not_everything_could_be_seen() -> None:
 def test_a_volume_that_lio_may_export_is_not_called_ready(capfd: pytest.CaptureFixture[str]) -> None:
     main(["volumes", "--all", "lio/disk", "--format", "json", *arguments(HERE / "cinder-lvm-thick+tgt+lio")])
     (volume,) = json.loads(capfd.readouterr().out)["volumes"]
-    assert (volume["state"], [one["what"] for one in volume["unseen"]]) == ("unknown", ["targets of LIO"])
+    assert (volume["state"], [one["what"] for one in volume["unseen"]]) == ("unknown", ["/sys/kernel/config/target/core"])

@@ -12,6 +12,7 @@ from sctune.model.block import BlockDevice, BlockKind
 from sctune.model.dm import DmDevice
 from sctune.model.loop import LoopState
 from sctune.model.store import Mount, StoreOrigin, VolumeStore
+from sctune.model.target import Lun
 from sctune.unavailable import CannotLook, Reason, Unavailable
 from tests.unit.serving_hosts import STORE, block, chain, chains, codes, look, look_at, loop, lv
 from tests.unit.test_chain_state import an_export
@@ -39,6 +40,7 @@ def buffered(*, direct: bool = False) -> Chain:
 
 def exported(backing: str, **links: object) -> Chain:
     export = an_export()
+    assert isinstance(export.lun, Lun)
     served = dataclasses.replace(export, lun=dataclasses.replace(export.lun, backing_type=backing))
     return chain(exports=(served,), **links)  # type: ignore[arg-type]
 

@@ -8,6 +8,7 @@ import pytest
 
 from sctune.chain_tree import tree, walk
 from sctune.findings import Severity, Subject, SubjectKind
+from sctune.model.target import Lun
 from sctune.model.tree import Layer, Mark
 from sctune.registry import load
 from tests.unit.chain_hosts import backed, inventory, report, target
@@ -51,6 +52,7 @@ def test_on_its_own_link(code: str, kind: SubjectKind, name: str, expected: tupl
 )
 def test_what_is_served_as_it_is_misses_no_lv(path: str, missing: list[str]) -> None:
     export = an_export()
+    assert isinstance(export.lun, Lun)
     served = dataclasses.replace(export, lun=dataclasses.replace(export.lun, backing_path=path))
     volume = attached(lv=None, dm=None, exports=(served,))
     seen = look(chains=chains(volume)).inventory

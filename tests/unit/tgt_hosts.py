@@ -151,6 +151,8 @@ def look(config: Config | None = None, /, **parts: object) -> Look:
         "units": (unit(),),
         "tgt_configuration": configured(),
         "lio": unavailable(Reason.ABSENT, "/sys/kernel/config/target/iscsi"),
+        "lio_state": unavailable(Reason.ABSENT, "/sys/kernel/config/target/iscsi"),
+        "lio_saved": unavailable(Reason.ABSENT, "/etc/target/saveconfig.json"),
         "backings": (there(),),
         "dm": unavailable(Reason.ABSENT, "device-mapper"),
         "loops": loops(),

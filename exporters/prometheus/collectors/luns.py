@@ -1,4 +1,4 @@
-"""tgtd's logical units: what each serves, and what went through it."""
+"""tgtd's and LIO's logical units: what each serves, and what went through it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from sctune.exporters.prometheus.accumulated import Accumulated, Reading
 from sctune.exporters.prometheus.collector import CannotCollect, Collector
 from sctune.exporters.prometheus.metric import Kind, Metric
 from sctune.exporters.prometheus.served import answered, born_at, tgt_of, volume_of, wanted_targets
+from sctune.exporters.prometheus.served_lio import lio_of, wanted_groups
 from sctune.model.io import LunIo
+from sctune.model.lio import LioLunIo
 from sctune.unavailable import Unavailable, known
 
 if TYPE_CHECKING:
@@ -20,35 +22,49 @@ if TYPE_CHECKING:
 
 _SHOW = "tgtd's management socket, as tgtadm --op show --mode target"
 _STAT = "tgtd's management socket, as tgtadm --op stat --mode sys"
+_SHOWN = f"{_SHOW}; /sys/kernel/config/target"
+_COUNTED = "/sys/kernel/config/target/iscsi/*/tpgt_*/lun/lun_*/statistics/scsi_tgt_port"
 _LUN = ("target", "lun")
 
 INFO = Metric(
     name="sctune_lun_info",
-    about="Always 1; the volume that the LUN serves (empty: none that is known), what lies under it, and how tgtd uses that.",
-    source=_SHOW,
+    about="Always 1; the volume that the LUN serves (empty: none that is known), what lies under it, and how that is used (tgtd's "
+    "backing store type, LIO's plugin).",
+    source=_SHOWN,
     labels=(*_LUN, "volume", "backing_path", "backing_store"),
     detail=True,
 )
 ONLINE = Metric(
     name="sctune_lun_online",
-    about="Whether the LUN is online (1). tgtd does not take a LUN offline when what is behind it fails.",
-    source=_SHOW,
+    about="Whether the LUN is online (1). tgtd does not take a LUN offline when what is behind it fails; in LIO it is so as long "
+    "as it has a backstore.",
+    source=_SHOWN,
     labels=_LUN,
     detail=True,
 )
-READ_ONLY = Metric(name="sctune_lun_read_only", about="Whether it refuses writes (1).", source=_SHOW, labels=_LUN, detail=True)
+READ_ONLY = Metric(name="sctune_lun_read_only", about="Whether it refuses writes (1).", source=_SHOWN, labels=_LUN, detail=True)
 
 
-def _counter(name: str, about: str) -> Metric:
+_MIB = " LIO counts whole MiB, since it made the LUN."
+
+
+def _counter(name: str, about: str, lio: str = "") -> Metric:
     caveat = (
         "Added up over all sessions since the exporter began to look: tgtd forgets a session's counters when it ends, so what it "
         "did after the last scrape before that is lost. In a single answer (sctune metrics): of the sessions there are."
     )
-    return Metric(name=name, about=f"{about} {caveat}", source=_STAT, labels=_LUN, kind=Kind.COUNTER, detail=True)
+    return Metric(
+        name=name,
+        about=f"{about} {caveat}{lio}",
+        source=f"{_STAT}; {_COUNTED}" if lio else _STAT,
+        labels=_LUN,
+        kind=Kind.COUNTER,
+        detail=True,
+    )
 
 
-READ_BYTES = _counter("sctune_lun_read_bytes_total", "Bytes that initiators read.")
-WRITTEN_BYTES = _counter("sctune_lun_written_bytes_total", "Bytes that initiators wrote.")
+READ_BYTES = _counter("sctune_lun_read_bytes_total", "Bytes that initiators read.", _MIB)
+WRITTEN_BYTES = _counter("sctune_lun_written_bytes_total", "Bytes that initiators wrote.", _MIB)
 READS = _counter("sctune_lun_reads_completed_total", "Reads that are done.")
 WRITES = _counter("sctune_lun_writes_completed_total", "Writes that are done.")
 ERRORS = _counter(
@@ -69,8 +85,16 @@ WRITES_IN_FLIGHT = Metric(
     labels=_LUN,
     detail=True,
 )
+COMMANDS = Metric(
+    name="sctune_lun_commands_total",
+    about="Commands of any kind that initiators sent to a LUN of LIO, since it was made: LIO does not tell reads from writes.",
+    source=_COUNTED,
+    labels=_LUN,
+    kind=Kind.COUNTER,
+    detail=True,
+)
 COUNTERS = (READ_BYTES, WRITTEN_BYTES, READS, WRITES, ERRORS)
-METRICS = (INFO, ONLINE, READ_ONLY, *COUNTERS, READS_IN_FLIGHT, WRITES_IN_FLIGHT)
+METRICS = (INFO, ONLINE, READ_ONLY, *COUNTERS, COMMANDS, READS_IN_FLIGHT, WRITES_IN_FLIGHT)
 
 _COMMANDS = 2**32
 """Where tgtd's counters of commands and errors begin anew; those of bytes have 64 bits."""
@@ -82,12 +106,49 @@ class LunTotals(Accumulated):
 
 
 def collect(look: Look, samples: Samples) -> None:
-    """Fills in the LUNs of all daemons that answer. Without detail there is nothing to say, and tgtd is not asked."""
+    """Fills in LIO's LUNs, then those of all daemons of tgt that answer. Without detail there is nothing to say, and none is
+    asked."""
     if not samples.detail:
         return
+    failure = _lio(look, samples)
     state = tgt_of(look, samples)
-    if state is None:
-        return
+    if state is not None:
+        _tgt(look, state, samples)
+    if failure is not None:
+        raise CannotCollect(str(failure))
+
+
+def _lio(look: Look, samples: Samples) -> Unavailable | None:
+    """LIO's LUNs; why they, or some of their counters, could not be read."""
+    state = lio_of(look, samples)
+    if state is None or isinstance(state, Unavailable):
+        return state
+    chains = known(look.inventory.chains)
+    disks: set[tuple[str, str]] = set()
+    for iqn, groups in wanted_groups(look, state, "luns", samples).items():
+        for lun in {lun.number: lun for group in reversed(groups) for lun in group.luns}.values():
+            at = (iqn, str(lun.number))
+            disks.add(at)
+            samples.add(INFO, 1.0, *at, volume_of(chains, groups[0], lun), lun.backing_path, lun.backing_type)
+            samples.add(ONLINE, float(lun.online), *at)
+            samples.add(READ_ONLY, float(lun.read_only), *at)
+    rows = look.inventory.lio_io
+    if isinstance(rows, Unavailable):
+        return rows
+    totals: dict[tuple[str, str], list[int]] = {}
+    for row in rows:
+        if isinstance(row, LioLunIo) and (at := (row.iqn, str(row.lun))) in disks:
+            counted = totals.setdefault(at, [0, 0, 0])
+            for index, value in enumerate((row.commands, row.read_bytes, row.write_bytes)):
+                counted[index] += value
+    for at, values in totals.items():
+        for metric, value in zip((COMMANDS, READ_BYTES, WRITTEN_BYTES), values, strict=True):
+            samples.add(metric, float(value), *at)
+    return next((row for row in rows if isinstance(row, Unavailable)), None)
+
+
+def _tgt(look: Look, state: TgtState, samples: Samples) -> None:
+    """tgtd's LUNs. Raises CannotCollect where a daemon has not told all, when what the others said is filled in."""
     chains = known(look.inventory.chains)
     targets = wanted_targets(look, state, "luns", samples)
     for target in targets:
@@ -139,4 +200,6 @@ def _count(look: Look, state: TgtState, targets: Iterable[Target], rows: list[Lu
             samples.add(WRITES_IN_FLIGHT, float(writes), *at)
 
 
-COLLECTOR = Collector(name="luns", about="tgtd's logical units and what went through them.", metrics=METRICS, collect=collect)
+COLLECTOR = Collector(
+    name="luns", about="tgtd's and LIO's logical units and what went through them.", metrics=METRICS, collect=collect
+)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sctune.exporters.prometheus.collector import CannotCollect, Collector
 from sctune.exporters.prometheus.metric import Metric
 from sctune.exporters.prometheus.served import answered, tgt_of, wanted_targets
+from sctune.exporters.prometheus.served_lio import lio_of, wanted_groups
 from sctune.unavailable import Reason, Unavailable
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 _TGT = "tgtd's management socket, as tgtadm --op show --mode target"
 _CONFIGFS = "/sys/kernel/config/target/iscsi"
+_BOTH = f"{_TGT}; {_CONFIGFS}"
 _TARGET = ("target",)
 DAEMON_STATES = ("answering", "silent", "gone")
 
@@ -23,10 +25,10 @@ UP = Metric(
     name="sctune_target_up",
     about="Whether what serves targets works: tgt, every tgtd that runs answers and that of control port 0 has not gone; lio, its "
     "targets can be read. Absent where none has run since the host was booted. 0 also after tgtd was stopped on purpose.",
-    source=f"{_TGT}; {_CONFIGFS}",
+    source=_BOTH,
     labels=("driver",),
 )
-TARGETS = Metric(name="sctune_targets", about="Targets.", source=f"{_TGT}; {_CONFIGFS}", labels=("driver",))
+TARGETS = Metric(name="sctune_targets", about="Targets.", source=_BOTH, labels=("driver",))
 DAEMONS = Metric(
     name="sctune_tgt_daemons",
     about="tgtd's daemons, a control port each: answering, silent (one listens and does not answer), gone (its socket is left; "
@@ -36,26 +38,31 @@ DAEMONS = Metric(
 )
 READY = Metric(
     name="sctune_target_ready",
-    about="Whether tgtd calls the target ready (1), which means that it is not switched off; nothing of what lies behind it.",
-    source=_TGT,
+    about="Whether tgtd calls the target ready (1), or a portal group of it is enabled in LIO: that it is not switched off; "
+    "nothing of what lies behind it.",
+    source=_BOTH,
     labels=_TARGET,
     detail=True,
 )
 SESSIONS = Metric(
     name="sctune_target_sessions",
     about="Initiators that are logged in (I_T nexuses).",
-    source=_TGT,
+    source=_BOTH,
     labels=_TARGET,
     detail=True,
 )
 CONNECTIONS = Metric(
-    name="sctune_target_connections", about="TCP connections of these sessions.", source=_TGT, labels=_TARGET, detail=True
+    name="sctune_target_connections",
+    about="TCP connections of these sessions. LIO tells none of sessions without an ACL (demo mode).",
+    source=_BOTH,
+    labels=_TARGET,
+    detail=True,
 )
 LUNS = Metric(
-    name="sctune_target_luns", about="Logical units, without tgtd's controller (LUN 0).", source=_TGT, labels=_TARGET, detail=True
+    name="sctune_target_luns", about="Logical units, without tgtd's controller (LUN 0).", source=_BOTH, labels=_TARGET, detail=True
 )
 ALL_SESSIONS = Metric(
-    name="sctune_sessions", about="Initiators that are logged in, to any target.", source=_TGT, labels=("driver",)
+    name="sctune_sessions", about="Initiators that are logged in, to any target.", source=_BOTH, labels=("driver",)
 )
 PORTAL = Metric(
     name="sctune_target_portal_info",
@@ -79,7 +86,7 @@ def collect(look: Look, samples: Samples) -> None:
 
 
 def _lio(look: Look, samples: Samples) -> Unavailable | None:
-    """LIO's part; why it could not be read. It has no counters here: nothing reads its statistics folders."""
+    """LIO's part; why it could not be read."""
     names = look.inventory.lio
     if isinstance(names, Unavailable):
         if names.reason in (Reason.ABSENT, Reason.NOT_COLLECTED):
@@ -94,6 +101,16 @@ def _lio(look: Look, samples: Samples) -> Unavailable | None:
         return portals
     for address, port in sorted({(portal.address, portal.port) for portal in portals}):
         samples.add(PORTAL, 1.0, "lio", address, str(port), "")
+    state = lio_of(look, samples)
+    if state is None or isinstance(state, Unavailable):
+        return state
+    samples.add(ALL_SESSIONS, float(sum(len(target.nexuses) for target in state.targets)), "lio")
+    for iqn, groups in (wanted_groups(look, state, "targets", samples) if samples.detail else {}).items():
+        nexuses = [nexus for group in groups for nexus in group.nexuses]
+        samples.add(READY, float(any(group.enabled for group in groups)), iqn)
+        samples.add(SESSIONS, float(len(nexuses)), iqn)
+        samples.add(CONNECTIONS, float(sum(len(nexus.connections) for nexus in nexuses)), iqn)
+        samples.add(LUNS, float(sum(len(group.luns) for group in groups)), iqn)
     return None
 
 

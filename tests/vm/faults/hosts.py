@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from . import daemons, initiators, kernel, limits, lvm_hosts, portals, sessions, shown, stores, stores_network, tuning
+from . import daemons, initiators, kernel, limits, lio, lvm_hosts, portals, sessions, shown, stores, stores_network, tuning
 
 if TYPE_CHECKING:
     from .base import HostFault
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 HOST_FAULTS: tuple[HostFault, ...] = (
     *daemons.FAULTS,
     *portals.FAULTS,
+    *lio.FAULTS,
     *initiators.FAULTS,
     *sessions.HOST_FAULTS,
     *shown.FAULTS,

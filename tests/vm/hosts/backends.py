@@ -115,9 +115,12 @@ _ALL = (
         label=GENERIC,
         start=plain.start,
         make=lio.make,
-        # Only the initiator's side of it is known to any check.
-        examined={"iscsi-sessions": 2},
-        facts=(f"test $(iscsiadm -m session | grep -c {lio.PORTAL}) = 2", "test $(lsblk -Sno VENDOR | grep -c LIO-ORG) = 2"),
+        examined={**_served(2), "lio-luns": 2},
+        facts=(
+            f"test $(iscsiadm -m session | grep -c {lio.PORTAL}) = 2",
+            "test $(lsblk -Sno VENDOR | grep -c LIO-ORG) = 2",
+            f"grep -q {lio.VOLUME.iqn} {lio.SAVED}",
+        ),
     ),
 )
 
