@@ -79,7 +79,8 @@ def drift(look: Look) -> Result:
 
 def _persists(target: Target, chains: Chains) -> bool:
     """Whether whoever made the target keeps it in a file. A cloud that does not is known by its targets' or volumes' names."""
-    if any(backend.is_target(target.iqn) for backend in candidates(configured=None, cloud=None, lvs=())):
+    named = (backend for backend in candidates(configured=None, cloud=None, lvs=()) if backend.is_target(target.iqn))
+    if any(not backend.persists_targets for backend in named):
         return False
     served = [chains.by_export.get((target.iqn, lun.number)) for lun in target.disks]
     return all(chain.backend.persists_targets for chain in served if chain is not None and chain.ours)

@@ -135,9 +135,9 @@ class Links:
         )
 
     def snapshot(self, link: SnapshotLink) -> Link:
-        """A COW snapshot, with the loop devices of its COW store on it."""
+        """A snapshot; a COW snapshot with the loop devices of its COW store on it."""
         view = snapshot_view(link.lv, by_uuid(self._inventory.dm), None)
-        facts: dict[str, Value] = {"lv": link.lv.full_name, "cow_store_size": link.lv.size}
+        facts: dict[str, Value] = {"lv": link.lv.full_name, "size" if link.lv.pool else "cow_store_size": link.lv.size}
         if view.state is not None:
             facts["state"] = view.state.value
         if view.fill is not None:

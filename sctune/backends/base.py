@@ -65,7 +65,7 @@ class Backend(Protocol):
 
     @property
     def name(self) -> str:
-        """eucalyptus-overlay, eucalyptus-das, generic."""
+        """eucalyptus-overlay, eucalyptus-das, cinder-lvm, generic."""
         ...
 
     @property
@@ -81,6 +81,11 @@ class Backend(Protocol):
     @property
     def loops_at_rest(self) -> bool:
         """Whether a volume that is neither exported nor being copied normally keeps its loop device."""
+        ...
+
+    @property
+    def shared_group(self) -> bool:
+        """Whether its volumes are LVs of one VG, active exported or not: what lies under the VG is no single volume's."""
         ...
 
     @property
@@ -123,4 +128,8 @@ class Backend(Protocol):
 
     def is_target(self, iqn: str) -> bool:
         """Whether it named this target."""
+        ...
+
+    def target_volume(self, iqn: str) -> str:
+        """The volume that it named this target for; "" where the name does not tell."""
         ...

@@ -28,6 +28,11 @@ class Generic:
         return True
 
     @property
+    def shared_group(self) -> bool:
+        """A VG may be for any purpose."""
+        return False
+
+    @property
     def always_attached(self) -> bool:
         """A file may lie there for any reason."""
         return False
@@ -68,3 +73,7 @@ class Generic:
     def is_target(self, iqn: str) -> bool:
         """None is known to be a system's."""
         return False
+
+    def target_volume(self, iqn: str) -> str:
+        """None is known to be a volume's."""
+        return ""

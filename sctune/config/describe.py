@@ -29,8 +29,8 @@ KEYS: dict[str, Key] = {
         example=("stores:", "  - /var/lib/eucalyptus/volumes"),
     ),
     "backend": Key(
-        help="How volumes are named and what is normal: eucalyptus-overlay, eucalyptus-das or generic. Left out: told from the "
-        "host's version file and from the names of what is there.",
+        help="How volumes are named and what is normal: eucalyptus-overlay, eucalyptus-das, cinder-lvm or generic. Left out: "
+        "told from the host's version file and from the names of what is there.",
         example=("backend: eucalyptus-overlay",),
     ),
     "role": Key(

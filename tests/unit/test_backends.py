@@ -149,7 +149,7 @@ def names(*, configured: str | None = None, version: str | None = None, vgs: tup
 
 
 def test_what_is_tried_on_a_host() -> None:
-    assert names(version="4.4.2") == ["eucalyptus-overlay 3.3+", "eucalyptus-das 3.3+", "generic"]
+    assert names(version="4.4.2") == ["eucalyptus-overlay 3.3+", "eucalyptus-das 3.3+", "cinder-lvm", "generic"]
     assert names(version="3.1.2")[0] == "eucalyptus-overlay <=3.1"
     assert names(version="", vgs=("vg-abcdef..",))[0] == "eucalyptus-overlay <=3.2"
     assert names(vgs=("vg-abcdef..", "vg0"))[0] == "eucalyptus-overlay <=3.2"
@@ -171,6 +171,7 @@ def test_new_names_tell_the_era_where_both_are_there() -> None:
 def test_what_the_configuration_says_is_tried_alone() -> None:
     assert names(configured="generic", version="4.4.2") == ["generic"]
     assert names(configured="eucalyptus-das", version="4.4.2") == ["eucalyptus-das 3.3+", "generic"]
+    assert names(configured="cinder-lvm", version="4.4.2") == ["cinder-lvm", "generic"]
     assert names(configured="eucalyptus-overlay") == ["eucalyptus-overlay 3.3+", "generic"]
 
 
