@@ -5,7 +5,7 @@ from __future__ import annotations
 from shlex import quote
 from typing import TYPE_CHECKING
 
-from sctune.backends.choose import candidates
+from sctune.backends.choose import CINDER, candidates
 from sctune.check import Check, Result, Unexamined, not_applicable
 from sctune.findings import Code, Risk, Severity, Subject, SubjectKind, evidence
 from sctune.paths import normalise
@@ -31,7 +31,8 @@ TARGET_CONFIG_DRIFT = Code(
     thresholds="tgtd on control port 0 against a configuration that has a target at all. Compared: which targets there are, paths "
     "of their disks, addresses and names (none configured: ALL), and whether an account is bound that is not configured (the "
     "other way round is TARGET_CHAP_MISSING). Not judged: targets of Eucalyptus, which are made by tgtadm alone and written "
-    "nowhere; a target without any disk (TARGET_LUN_MISSING); a host where nothing is configured. Seen twice.",
+    "nowhere; which targets of Cinder there are (CINDER_TARGET_DRIFT); a target without any disk (TARGET_LUN_MISSING); a "
+    "host where nothing is configured. Seen twice.",
     see=("tgt-admin --dump", "tgt-admin --show", "grep -rn '<target' /etc/tgt"),
     remedy="Decide which of the two is meant. tgt-admin --update makes a target as configured, and refuses while initiators use "
     "it; tgt-admin --dump prints what runs in the form of targets.conf (without secrets).",
@@ -64,6 +65,8 @@ def drift(look: Look) -> Result:
     for iqn in dict.fromkeys((*wanted, *live)):
         target, persisted = live.get(iqn), wanted.get(iqn)
         if target is not None and persisted is None and (configuration.unread or not _persists(target, chains)):
+            continue
+        if (target is None or persisted is None) and CINDER.is_target(iqn):
             continue
         examined += 1
         if target is None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sctune.backends.choose import CINDER
 from sctune.chain_state import Unexported, unexported
 from sctune.disk_state import disk_subject
 from sctune.findings import HOST, Severity, Subject, SubjectKind
@@ -100,7 +101,7 @@ class VolumeStates:
         if report is not None and chain.ours and chain.lv is None and _hidden(chain, report.excluded):
             detail = f"LVM was kept away from devices that may hang: {', '.join(report.excluded)}"
             found.append(Unavailable(reason=Reason.TIMEOUT, what="logical volumes", detail=detail))
-        if known(self._inventory.lio) and not chain.exports and _active(chain):
+        if not chain.exports and _active(chain) and _may_serve(known(self._inventory.lio) or (), chain):
             detail = "which volumes they export is not looked at"
             found.append(Unavailable(reason=Reason.NOT_COLLECTED, what="targets of LIO", detail=detail))
         if export is Unexported.UNKNOWN and not found:
@@ -114,6 +115,13 @@ class VolumeStates:
         if isinstance(processes, Unavailable):
             return processes
         return Unavailable(reason=Reason.NOT_COLLECTED, what="when the volume was attached", detail="nothing tells it")
+
+
+def _may_serve(targets: tuple[str, ...], chain: Chain) -> bool:
+    """Whether one of these targets, of which only the names are known, may export it: Cinder's are named for their volumes."""
+    if chain.ours and chain.backend.name == CINDER.name:
+        return any(CINDER.target_volume(name) == chain.id for name in targets)
+    return bool(targets)
 
 
 def _hidden(chain: Chain, excluded: Iterable[str]) -> bool:
