@@ -54,3 +54,21 @@ class Cinder:
     backends: tuple[CinderBackend, ...]
     folders: tuple[TargetFolder, ...]
     lvm_configuration: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiVolume:
+    """A volume as the API has it: its uuid, and its status (available, in-use, deleting, error …)."""
+
+    id: str
+    status: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiVolumes:
+    """A recorded list of volumes: the file it was read from ("" where none is configured), and when that was written (seconds
+    since the epoch)."""
+
+    source: str
+    recorded: float
+    volumes: tuple[ApiVolume, ...]
