@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sctune.records import dataclass
 
 if TYPE_CHECKING:
+    from sctune.model.lvm import LvmSettings
     from sctune.model.target import PersistedTarget
     from sctune.unavailable import Unavailable
 
@@ -47,13 +48,15 @@ class TargetFolder:
 class Cinder:
     """`files` are the configuration's that were read; `unread` says why others were not. `backends` are those with LVM, () where
     no file could be read. `folders` are the configured volumes_dir and those of the usual places that are there.
-    `lvm_configuration` is the second lvm.conf that Cinder's own LVM commands take, "" where there is none."""
+    `lvm_configuration` is the second lvm.conf that Cinder's own LVM commands take, "" where there is none; `lvm_settings` what it
+    sets (not the defaults of what it does not), None where that could not be told."""
 
     files: tuple[str, ...]
     unread: tuple[Unavailable, ...]
     backends: tuple[CinderBackend, ...]
     folders: tuple[TargetFolder, ...]
     lvm_configuration: str = ""
+    lvm_settings: LvmSettings | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

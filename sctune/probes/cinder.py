@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from sctune.backends.cinder import PREFIX, volume_of
 from sctune.host.cinder_conf import options
 from sctune.model.cinder import Cinder, CinderBackend, TargetFile, TargetFolder
+from sctune.probes.lvmconfig import parse as parse_lvm
 from sctune.probes.targets_conf import Block, parse
 from sctune.unavailable import Reason, Unavailable
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from sctune.host.base import Host
+    from sctune.model.lvm import LvmSettings
 
 CONFIGURATIONS = ("/usr/share/cinder/cinder-dist.conf", "/etc/cinder/cinder.conf")
 """What services are started with: the distributor's file (RDO), and the site's, whose values count."""
@@ -34,6 +36,8 @@ LVM_CONF = "/etc/cinder/lvm.conf"
 _DRIVER = "cinder.volume.drivers.lvm.LVMVolumeDriver"
 _LVM_DRIVERS = "cinder.volume.drivers.lvm."
 _REFERENCE = re.compile(r"\$(?:\$|(\w+)|\{(\w+)\})")
+_LVM_STRING = re.compile(r'"(?:[^"\\]|\\.)*+"')
+_LVM_COMMENT = re.compile(r'("(?:[^"\\]|\\.)*+")|#.*')
 _MOST_FILES = 10_000
 _DEEPEST = 8
 
@@ -56,18 +60,15 @@ def probe(host: Host) -> Cinder | Unavailable:
     if not files and not unread and not folders:
         return Unavailable(reason=Reason.ABSENT, what=CONFIGURATIONS[-1])
     lvm = next((one.lvm_conf_file for one in backends), LVM_CONF)
+    lvm_text = host.read(lvm)
     return Cinder(
         files=tuple(files),
         unread=tuple(unread),
         backends=backends,
         folders=folders,
-        lvm_configuration=lvm if _is_there(host, lvm) else "",
+        lvm_configuration=lvm if not isinstance(lvm_text, Unavailable) or lvm_text.reason is not Reason.ABSENT else "",
+        lvm_settings=lvm_settings(lvm_text) if not isinstance(lvm_text, Unavailable) else None,
     )
-
-
-def _is_there(host: Host, path: str) -> bool:
-    text = host.read(path)
-    return not (isinstance(text, Unavailable) and text.reason is Reason.ABSENT)
 
 
 def _configurations(host: Host, unread: list[Unavailable]) -> Iterable[str]:
@@ -167,3 +168,26 @@ def target_file(path: str, text: str) -> TargetFile:
         volume=volume_of(path.rpartition("/")[2]),
         targets=tuple(block.record(iqn) for iqn, block in blocks.items()),
     )
+
+
+def lvm_settings(text: str) -> LvmSettings | None:
+    """What an lvm.conf sets, as an administrator writes it; None where that is nothing, or no lvm.conf. (`lvm lvmconfig` would make
+    the folder that it is told.)"""
+    try:
+        return parse_lvm("\n".join(_lvm_lines(text)))
+    except ValueError:
+        return None
+
+
+def _lvm_lines(text: str) -> Iterable[str]:
+    """One thing a line, without comments, as lvmconfig prints it."""
+    pending = ""
+    for raw in text.split("\n"):
+        line = _LVM_COMMENT.sub(lambda found: found[1] or "", raw).strip()
+        if not line:
+            continue
+        pending = f"{pending} {line}".strip()
+        bare = _LVM_STRING.sub("", pending)
+        if bare.count("[") <= bare.count("]"):
+            yield pending
+            pending = ""

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sctune.host.cinder_conf import options, reduce
 from sctune.host.redact import redact_file
 from sctune.model.cinder import Cinder, CinderBackend
-from sctune.probes.cinder import CONFIGURATIONS, KOLLA, LVM_CONF, parse_backends, probe
+from sctune.probes.cinder import CONFIGURATIONS, KOLLA, LVM_CONF, lvm_settings, parse_backends, probe
 from sctune.script.generate import script
 from sctune.unavailable import Reason, Unavailable
 from tests.fakes import FakeHost
@@ -188,3 +188,25 @@ def test_what_is_kept_says_the_same(lines: list[str]) -> None:
 def test_any_text_is_read(text: str) -> None:
     parse_backends([text])
     assert reduce(reduce(text)) == reduce(text)
+
+
+def test_the_second_lvm_conf() -> None:
+    text = """# devices {
+devices {
+    filter = [ "a/sdb/",   # the VG's "own" disk
+               "r|.*[0-9]#|", ]
+    scan_lvs = 0
+    # global_filter = [ "r/x/" ]
+}
+"""
+    cinder = found({SITE: "[DEFAULT]\n", LVM_CONF: text})
+    assert cinder.lvm_settings is not None
+    assert (cinder.lvm_settings.filter, cinder.lvm_settings.scan_lvs) == (("a/sdb/", "r|.*[0-9]#|"), False)
+    assert cinder.lvm_settings.global_filter == ()
+    assert lvm_settings("devices {\n}\n") is None
+    assert lvm_settings("devices {\n scan_lvs = maybe\n}\n") is None
+
+
+@given(st.text(alphabet='ab "\\\\#[]{}=\\n1', max_size=60))
+def test_any_second_lvm_conf(text: str) -> None:
+    lvm_settings(text)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
-from tests.vm.hosts import cinder, plain
+from tests.vm.hosts import cinder, overlay, plain
 from tests.vm.hosts.initiator import PORTAL
 
 from .base import Expected, HostFault
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 VG = "cinder-volumes"
 _FIRST, _SECOND, _THIRD = (cinder.Volume(vg=VG, number=number) for number in (21, 22, 23))
 _ALL = (_FIRST, _SECOND, _THIRD)
+_FOURTH = cinder.Volume(vg=VG, number=24)
+_LIST = "/etc/sctune/openstack-volumes.json"
+_CONFIGURATION = "/etc/sctune/cinder.yaml"
 
 
 def _host(_volumes: Sequence[Volume]) -> list[str]:
@@ -47,13 +51,40 @@ def _tid(volume: cinder.Volume) -> str:
     return f"$({SHOW} | sed -n 's/^Target \\([0-9]*\\): {volume.iqn}$/\\1/p')"
 
 
-def _fault(name: str, breaks: list[str], expects: tuple[Expected, ...], facts: list[str], *, rare: bool = False) -> HostFault:
+def _guest_vg() -> list[str]:
+    """What a guest does with its disk; Cinder's own lvm.conf lets LVM look into LVs, as the host's does here."""
+    return [
+        f"pvcreate -q --config 'devices{{scan_lvs=1}}' {_SECOND.lv} >/dev/null",
+        f"vgcreate -q --config 'devices{{scan_lvs=1}}' guestvg {_SECOND.lv} >/dev/null",
+        "sed -i 's/^devices {/devices {\\n\\tscan_lvs = 1/' /etc/lvm/lvm.conf",
+        "printf 'devices {\\n    scan_lvs = 1  # hosts with LVM on LVs\\n}\\n' > /etc/cinder/lvm.conf",
+        "udevadm settle",
+    ]
+
+
+def _listed(*rows: tuple[cinder.Volume, str]) -> list[str]:
+    """What the client prints of these volumes, a while after they were made, and the configuration that names it."""
+    text = json.dumps([{"ID": volume.uuid, "Name": "", "Status": status, "Size": 1, "Attached to": []} for volume, status in rows])
+    return [
+        "mkdir -p /etc/sctune",
+        f"cat > {_LIST} <<'END'",
+        text,
+        "END",
+        f"touch -d '1 hour' {_LIST}",
+        f"echo 'openstack_volumes: {_LIST}' > {_CONFIGURATION}",
+    ]
+
+
+def _fault(
+    name: str, breaks: list[str], expects: tuple[Expected, ...], facts: list[str], options: str = "", *, rare: bool = False
+) -> HostFault:
     return HostFault(
         name=f"cinder-{name}",
         build=_host,
         breaks=lambda _volumes: breaks,
         expects=lambda _volumes: expects,
         facts=lambda _volumes: facts,
+        options=options,
         rare=rare,
     )
 
@@ -120,5 +151,59 @@ FAULTS: tuple[HostFault, ...] = (
             Expected(code="TARGET_CHAP_MISSING", severity="warning", subject=_SECOND.uuid),
         ),
         [f"! {_of(_SECOND)} | grep -q user-", f"iscsiadm -m session | grep -q '{PORTAL},1 {_SECOND.iqn} '"],
+    ),
+    _fault(
+        "guest-pv",
+        _guest_vg(),
+        (Expected(code="LVM_SCANS_VOLUMES", severity="warning", subject=_SECOND.uuid),),
+        ["pvs --noheadings -o vg_name | grep -qw guestvg"],
+        rare=True,
+    ),
+    _fault(
+        "device-left",
+        # The LV's metadata went while its device was in use, as where LVM was killed between the two.
+        [
+            f"vgcfgbackup -q -f /run/before {VG} >/dev/null",
+            f"lvcreate -q -n {_FOURTH.lv_name} -L 64m -Wn {VG} >/dev/null",
+            "udevadm settle",
+            f"vgcfgrestore -q -y --force -f /run/before {VG} >/dev/null",
+        ],
+        (Expected(code="DM_LEFTOVER", severity="warning", subject=_FOURTH.uuid),),
+        [f"! lvs {VG}/{_FOURTH.lv_name}", f"dmsetup info {overlay.dm_name(_FOURTH.lv)}"],
+    ),
+    _fault(
+        "wiped-and-open",
+        # One volume is being wiped, another is open for somebody who is not seen.
+        [
+            f"lvcreate -q -n {_FOURTH.lv_name} -L 64m -Wn {VG} >/dev/null",
+            "udevadm settle",
+            f"tail -f {_FOURTH.lv} >/dev/null 2>&1 &",
+            *cinder.throttled(_THIRD.lv, "wbps"),
+            f"(echo 0 > {overlay.COPY_GROUP}/cgroup.procs; exec dd count=1024 if=/dev/zero "
+            f"of=/dev/mapper/{overlay.dm_name(_THIRD.lv)} bs=1M oflag=direct) >/dev/null 2>&1 &",
+            "mkdir -p /etc/sctune",
+            f"echo 'thresholds: {{wipe_seconds: 1}}' > {_CONFIGURATION}",
+        ],
+        (
+            Expected(code="CINDER_WIPE_SLOW", severity="info", subject=_THIRD.uuid),
+            Expected(code="CINDER_VOLUME_OPEN", severity="info", subject=_FOURTH.uuid),
+        ),
+        ["pgrep -x dd", f"lvs --noheadings -o lv_attr {VG}/{_FOURTH.lv_name} | grep -q ao"],
+        f"--config {_CONFIGURATION}",
+    ),
+    _fault(
+        "api-drift",
+        # The first volume's instance lost its disk; the third is one that the API has no more.
+        [
+            f"iscsiadm -m node -T {_FIRST.iqn} --logout >/dev/null; iscsiadm -m node -T {_FIRST.iqn} -o delete",
+            *_listed((_FIRST, "in-use"), (_SECOND, "in-use")),
+        ],
+        (
+            Expected(code="CINDER_API_DRIFT", severity="info", subject=_FIRST.uuid),
+            Expected(code="CINDER_API_DRIFT", severity="warning", subject=_THIRD.uuid),
+        ),
+        [f"! iscsiadm -m session | grep -q {_FIRST.iqn}", f"lvs {VG}/{_THIRD.lv_name}"],
+        f"--config {_CONFIGURATION}",
+        rare=True,
     ),
 )

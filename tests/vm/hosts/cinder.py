@@ -154,12 +154,19 @@ def _serve(*volumes: Volume) -> list[str]:
     return [line for volume in volumes for line in (*volume.export(), *volume.attach())]
 
 
-def _copy(source: str, destination: str) -> list[str]:
-    """The driver's dd, running, slowed by the I/O controller (volume_copy_bps_limit does it so, too)."""
+def throttled(device: str, key: str) -> list[str]:
+    """A control group whose reads (rbps) or writes (wbps) of a device are slow."""
     return [
         "echo +io > /sys/fs/cgroup/cgroup.subtree_control",
         f"mkdir -p {overlay.COPY_GROUP}",
-        f'echo "$(lsblk -dnro MAJ:MIN {source}) rbps={overlay.COPY_BYTES_PER_SECOND}" > {overlay.COPY_GROUP}/io.max',
+        f'echo "$(lsblk -dnro MAJ:MIN {device}) {key}={overlay.COPY_BYTES_PER_SECOND}" > {overlay.COPY_GROUP}/io.max',
+    ]
+
+
+def _copy(source: str, destination: str) -> list[str]:
+    """The driver's dd, running, slowed by the I/O controller (volume_copy_bps_limit does it so, too)."""
+    return [
+        *throttled(source, "rbps"),
         f"(echo 0 > {overlay.COPY_GROUP}/cgroup.procs; "
         f"exec dd count=1024 if={source} of={destination} bs=1M oflag=direct conv=sparse) >/dev/null 2>&1 &",
     ]
