@@ -63,12 +63,9 @@ class _Volume:
 
 def _run(look: Look) -> Result:
     inventory = look.inventory
-    chains = need(inventory.chains)
     cinder = inventory.cinder
-    if isinstance(cinder, Unavailable):
-        if not any(chain.ours and chain.backend.name == CINDER.name for chain in chains.chains):
-            return not_applicable("nothing of Cinder's LVM driver is on this host")
-        need(inventory.tgt)
+    if not _is_here(inventory):
+        return not_applicable("nothing of Cinder's LVM driver is on this host")
     sight = _Sight(inventory)
     volumes = _volumes(inventory, known(cinder))
     if not volumes and not sight.unexamined:
@@ -79,6 +76,20 @@ def _run(look: Look) -> Result:
     findings = [_finding(inventory, volume) for volume in volumes.values() if volume.problems]
     findings += _not_included(inventory, known(cinder))
     return Result(examined=len(volumes), findings=tuple(findings), unexamined=sight.unexamined)
+
+
+def _is_here(inventory: Inventory) -> bool:
+    """Whether anything shows that Cinder's volumes are served here. That one of the usual folders may not be looked into (docker's
+    are root's alone), or was not when a host was recorded, shows nothing."""
+    chains, tgt, cinder = need(inventory.chains), known(inventory.tgt), inventory.cinder
+    if any(chain.ours and chain.backend.name == CINDER.name for chain in chains.chains):
+        return True
+    if any(CINDER.is_target(target.iqn) for target in (tgt.targets if tgt else ())):
+        return True
+    if isinstance(cinder, Unavailable):
+        return False
+    unread = any(item.reason is not Reason.NOT_COLLECTED for item in cinder.unread)
+    return bool(cinder.backends) or unread or any(known(folder.files) for folder in cinder.folders)
 
 
 def _volumes(inventory: Inventory, cinder: Cinder | None) -> dict[str, _Volume]:
@@ -112,6 +123,7 @@ class _Sight:
         if isinstance(cinder, Unavailable):
             gaps += [cinder] if cinder.reason is not Reason.ABSENT else []
         else:
+            gaps += cinder.unread
             for folder in cinder.folders:
                 gaps += [folder.files] if isinstance(folder.files, Unavailable) else folder.unread
         if isinstance(configuration, Unavailable):

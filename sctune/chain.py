@@ -97,8 +97,8 @@ class _Joiner:
         return GENERIC, GENERIC.lv_name(vg, lv, tags)
 
     def is_snapshot(self, lv: LogicalVolume) -> bool:
-        """Whether it is no volume but a copy of one: a COW snapshot, or a thin LV that a cloud named so."""
-        return lv.is_snapshot or (bool(lv.pool) and self.read_lv(lv.vg, lv.name, lv.tags)[1].is_snapshot)
+        """Whether it is a copy of a volume: a COW snapshot, or a thin LV that a system named so and whose origin is there."""
+        return lv.is_snapshot or (bool(lv.pool and lv.origin) and self.read_lv(lv.vg, lv.name, lv.tags)[1].is_snapshot)
 
     def lasting_name(self, lv: LogicalVolume) -> str:
         """VG/LV, with the VG's uuid where another VG has its name."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from shlex import quote
 from typing import TYPE_CHECKING
 
+from sctune.backends.choose import GENERIC
 from sctune.guest_disks import guest_index
 from sctune.lvm_view import by_uuid, snapshot_view
 from sctune.model.dm import SnapshotState
@@ -121,6 +122,8 @@ class Links:
             facts |= {"pool": lv.pool, "data_used": lv.data_percent}
         if lv.tags:
             facts["tags"] = lv.tags
+        if system := GENERIC.lv_name(lv.vg, lv.name, lv.tags).system:
+            facts["named_by"] = system
         if dm is not None:
             facts |= {"device": f"/dev/{dm.kernel_name}", "mapper_name": dm.name, "suspended": dm.suspended}
         return Link(

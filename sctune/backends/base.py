@@ -28,12 +28,14 @@ class FileName:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LvName:
     """A VG/LV name, read. `volume` is "" where the name does not carry an id (Eucalyptus before 3.3: random names).
-    `snapshot` is the snapshot's id, or "" where it is none or its name carries no id. `ours`: the backend made it."""
+    `snapshot` is the snapshot's id, or "" where it is none or its name carries no id. `ours`: the backend made it. `system` is what
+    another system is called that names its LVs so, and of which nothing more is known."""
 
     ours: bool
     volume: str = ""
     snapshot: str = ""
     is_snapshot: bool = False
+    system: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

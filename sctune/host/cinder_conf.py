@@ -27,13 +27,15 @@ OPTIONS = frozenset(
     }
 )
 """What is read of it: names of options as they stand in the file."""
-_NAMES = ("cinder.conf", "cinder-dist.conf", "cinder-volume.conf")
+_FOLDERS = ("cinder", "cinder-volume", "cinder.conf.d")
+_NAMES = ("cinder.conf", "cinder-dist.conf")
 
 
 def is_cinder_conf(path: str) -> bool:
-    """Whether a file is read as Cinder's configuration."""
+    """Whether a file is read as Cinder's configuration; /etc/tgt/conf.d/cinder.conf, which only tgt reads, is none."""
     folder, _, name = path.rpartition("/")
-    return name in _NAMES or folder.rpartition("/")[2] in ("cinder.conf.d", "cinder-volume.conf.d")
+    folder = folder.rpartition("/")[2]
+    return folder in _FOLDERS and (name in _NAMES or folder == "cinder.conf.d")
 
 
 def options(text: str) -> Iterator[tuple[str, str, str]]:

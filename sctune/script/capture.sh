@@ -360,7 +360,7 @@ rd() {
     printf 'read\t%s\n' "$K" >&3
     case $1 in
         *.xml) text disks_of "$1" ;;
-        */cinder.conf | */cinder-dist.conf | */cinder-volume.conf | */cinder.conf.d/* | */cinder-volume.conf.d/*) text options_of "$1" ;;
+        */cinder/cinder.conf | */cinder/cinder-dist.conf | */cinder-volume/cinder.conf | */cinder.conf.d/*) text options_of "$1" ;;
         *) text head -c 4194305 "$1" ;;
     esac
 }

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 from sctune.check import Look, Result
 from sctune.checks import cinder_targets, target_drift
 from sctune.config.model import Config
@@ -13,7 +11,7 @@ from sctune.model.cinder import Cinder, TargetFolder
 from sctune.model.target import TgtConfiguration
 from sctune.probes.cinder import STATE, target_file
 from sctune.records import replace
-from sctune.unavailable import CannotLook, Reason, Unavailable
+from sctune.unavailable import Reason, Unavailable
 from tests.unit import tgt_hosts
 from tests.unit.chain_hosts import ABSENT, device, inventory, lv, report
 
@@ -147,10 +145,16 @@ def test_where_a_side_cannot_be_seen_nothing_is_missed_there() -> None:
 def test_another_host() -> None:
     plain = inventory(cinder=ABSENT, tgt_configuration=ABSENT)
     assert run(plain).not_applicable
+    # An ordinary user on a host with docker, and a capture from before Cinder was known.
+    for reason in (Reason.DENIED, Reason.NOT_COLLECTED):
+        gap = Unavailable(reason=reason, what="/var/lib/docker/volumes/cinder/_data/volumes")
+        unread = (gap,) if reason is Reason.NOT_COLLECTED else ()
+        unseen = Cinder(files=(), unread=unread, backends=(), folders=(TargetFolder(path=gap.what, files=gap),))
+        assert run(inventory(cinder=unseen, tgt_configuration=ABSENT)).not_applicable
     lios = host(files={}, targets=(), tgt=ABSENT, processes=tgt_hosts.processes())
     assert run(lios).not_applicable
-    with pytest.raises(CannotLook):
-        CHECK.run(Look(inventory=host(tgt=tgt_hosts.DENIED, cinder=DENIED), config=Config()))
+    mine = Cinder(files=(), unread=(DENIED,), backends=(), folders=())
+    assert [gap.reason for gap in run(inventory(cinder=mine, tgt_configuration=ABSENT)).unexamined] == [Reason.DENIED]
 
 
 def test_what_is_in_the_file_is_the_other_checks_to_compare() -> None:

@@ -161,6 +161,7 @@ def test_of_the_configuration_no_secret_is_kept() -> None:
     assert SECRET not in kept
     assert "rabbit" not in kept
     assert parse_backends([kept]) == parse_backends([CONF])
+    assert redact_file("/etc/tgt/conf.d/cinder.conf", f"include {VOLUMES}/*\n") == f"include {VOLUMES}/*\n"
     assert redact_file(f"{VOLUMES}/volume-{UUID}", STANZA).count(SECRET) == 0
 
 

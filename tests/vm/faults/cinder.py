@@ -54,8 +54,8 @@ def _tid(volume: cinder.Volume) -> str:
 def _guest_vg() -> list[str]:
     """What a guest does with its disk; Cinder's own lvm.conf lets LVM look into LVs, as the host's does here."""
     return [
-        f"pvcreate -q --config 'devices{{scan_lvs=1}}' {_SECOND.lv} >/dev/null",
-        f"vgcreate -q --config 'devices{{scan_lvs=1}}' guestvg {_SECOND.lv} >/dev/null",
+        f"pvcreate -q --config 'devices{{scan_lvs=1}}' {_THIRD.lv} >/dev/null",
+        f"vgcreate -q --config 'devices{{scan_lvs=1}}' guestvg {_THIRD.lv} >/dev/null",
         "sed -i 's/^devices {/devices {\\n\\tscan_lvs = 1/' /etc/lvm/lvm.conf",
         "printf 'devices {\\n    scan_lvs = 1  # hosts with LVM on LVs\\n}\\n' > /etc/cinder/lvm.conf",
         "udevadm settle",
@@ -155,7 +155,7 @@ FAULTS: tuple[HostFault, ...] = (
     _fault(
         "guest-pv",
         _guest_vg(),
-        (Expected(code="LVM_SCANS_VOLUMES", severity="warning", subject=_SECOND.uuid),),
+        (Expected(code="LVM_SCANS_VOLUMES", severity="warning", subject=_THIRD.uuid),),
         ["pvs --noheadings -o vg_name | grep -qw guestvg"],
         rare=True,
     ),
@@ -177,7 +177,7 @@ FAULTS: tuple[HostFault, ...] = (
         [
             f"lvcreate -q -n {_FOURTH.lv_name} -L 64m -Wn {VG} >/dev/null",
             "udevadm settle",
-            f"tail -f {_FOURTH.lv} >/dev/null 2>&1 &",
+            f"sleep 1000 <{_FOURTH.lv} >/dev/null 2>&1 &",
             *cinder.throttled(_THIRD.lv, "wbps"),
             f"(echo 0 > {overlay.COPY_GROUP}/cgroup.procs; exec dd count=1024 if=/dev/zero "
             f"of=/dev/mapper/{overlay.dm_name(_THIRD.lv)} bs=1M oflag=direct) >/dev/null 2>&1 &",
