@@ -41,19 +41,24 @@ def _buffered(look: Look) -> Result:
     severity = Severity.WARNING if BUFFERED.code in look.config.wanted else Severity.INFO
     findings = []
     examined = 0
+    seen: set[str] = set()
     for chain in chains.chains:
         if not (chain.ours or chain.exports):
             continue
-        writable = [loop for loop in chain.loops if not loop.read_only]
+        shared = chain.backend.shared_group
+        # One under a VG of many volumes is said once, of itself.
+        writable = [loop for loop in chain.loops if not loop.read_only and not (shared and loop.name in seen)]
+        seen.update(loop.name for loop in writable)
         examined += len(writable)
         buffered = [loop for loop in writable if not loop.direct_io]
         if not buffered:
             continue
         names = tuple(f"/dev/{loop.name}" for loop in buffered)
+        what = f"VG {chain.lv.vg}" if shared and chain.lv is not None else chain.id
         findings.append(
             BUFFERED.found(
-                chain.subject,
-                f"{', '.join(names)} {'caches' if len(names) == 1 else 'cache'} {chain.id} a second time: direct I/O is off",
+                chains.subject_of_loop(buffered[0]) if shared else chain.subject,
+                f"{', '.join(names)} {'caches' if len(names) == 1 else 'cache'} {what} a second time: direct I/O is off",
                 evidence(
                     loops=names,
                     direct_io=False,

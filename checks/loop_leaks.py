@@ -70,7 +70,7 @@ DETACH_PENDING = Code(
 def _leaked(look: Look) -> Result:
     inventory = look.inventory
     chains = need(inventory.chains)
-    volumes = [chain for chain in chains.chains if chain.ours and chain.loops]
+    volumes = [chain for chain in chains.chains if chain.ours and chain.loops and not chain.backend.shared_group]
     if not volumes:
         need(inventory.loops)  # without loop devices there is nothing to leak; without an answer nobody knows
         return not_applicable("no cloud volume has a loop device")

@@ -11,6 +11,8 @@ from sctune.unavailable import Unavailable, known, need
 from sctune.volume_content import SCANNED, Inside, contents
 
 if TYPE_CHECKING:
+    from sctune.findings import Value
+    from sctune.model.cinder import Cinder
     from sctune.model.lvm import LvmSettings, PhysicalVolume
 
 SCANS = Code(
@@ -31,7 +33,8 @@ SCANS = Code(
     ),
     remedy="Deactivate here what is the guest's (never while it is mounted here), and keep LVM out: scan_lvs = 0 against PVs in "
     "LVs (the default since 2.03.03; before 2.02.182 there is only a filter), a global_filter or a devices file against "
-    "those on iSCSI disks. Where the initial RAM disk has a copy of lvm.conf, make it anew.",
+    "those on iSCSI disks. Where the initial RAM disk has a copy of lvm.conf, make it anew; Cinder's own LVM commands take "
+    "/etc/cinder/lvm.conf instead, where there is one.",
     risk=Risk.SAFE,
     source="lvm.conf(5), section devices: scan_lvs, global_filter, use_devicesfile; OpenStack Cinder install guide, LVM filter",
 )
@@ -52,7 +55,6 @@ RACE = Code(
     source="Eucalyptus 4.3 installation guide (overlay, RHEL 7), EUCA-12698; lvmetad(8); lvm.conf(5), use_lvmetad",
 )
 _OVERLAY = "eucalyptus-overlay"
-_LVM_CONF = "# /etc/lvm/lvm.conf, section devices:"
 
 
 def _scans(look: Look) -> Result:
@@ -70,7 +72,8 @@ def _scans(look: Look) -> Result:
     subjects = dict.fromkeys((*inside, *seen.active))
     # A command, which is therefore asked only where there is something to explain.
     settings = known(inventory.lvm_settings) if subjects else None
-    findings = [_scan(subject, inside.get(subject, []), seen.active.get(subject, ()), settings) for subject in subjects]
+    cinder = known(inventory.cinder) if subjects else None
+    findings = [_scan(subject, inside.get(subject, []), seen.active.get(subject, ()), settings, cinder) for subject in subjects]
     unexamined = (Unexamined.of(inventory.dm),) if isinstance(inventory.dm, Unavailable) else ()
     return Result(examined=len(seen.devices), findings=tuple(findings), unexamined=unexamined)
 
@@ -80,7 +83,9 @@ def _scan(
     pvs: list[tuple[PhysicalVolume, Inside]],
     active: tuple[str, ...],
     settings: LvmSettings | None,
+    cinder: Cinder | None,
 ) -> Finding:
+    second = cinder.lvm_configuration if cinder is not None else ""
     vgs = tuple(dict.fromkeys(pv.vg for pv, _ in pvs if pv.vg))
     paths = tuple(pv.path for pv, _ in pvs)
     what = f"sees {'a PV' if len(pvs) == 1 else f'{len(pvs)} PVs'} inside it" if pvs else "has activated LVs inside it"
@@ -97,24 +102,39 @@ def _scan(
             use_devicesfile=settings.use_devicesfile if settings else None,
             filter=settings.filter if settings else None,
             global_filter=settings.global_filter if settings else None,
-            source="lvm fullreport, /sys/block/*/holders" + (", lvm lvmconfig" if settings else ""),
+            **(_second(cinder) if cinder is not None and second else {}),
+            source="lvm fullreport, /sys/block/*/holders"
+            + (", lvm lvmconfig" if settings else "")
+            + (f", {second}" if second else ""),
         ),
-        commands=(*(f"vgchange --activate n {quote(vg)}" for vg in vgs if active), *_shut_out(pvs, settings)),
+        commands=(*(f"vgchange --activate n {quote(vg)}" for vg in vgs if active), *_shut_out(pvs, settings, second)),
     )
 
 
-def _shut_out(pvs: list[tuple[PhysicalVolume, Inside]], settings: LvmSettings | None) -> tuple[str, ...]:
-    """What keeps LVM away from these devices, in the way that this host's LVM takes."""
+def _second(cinder: Cinder) -> dict[str, Value]:
+    """What the lvm.conf sets that Cinder's own LVM commands take (LVM_SYSTEM_DIR) instead of the host's."""
+    settings = cinder.lvm_settings
+    return {
+        "cinder_lvm_conf": cinder.lvm_configuration,
+        "cinder_scan_lvs": settings.scan_lvs if settings else None,
+        "cinder_filter": settings.filter if settings else None,
+        "cinder_global_filter": settings.global_filter if settings else None,
+    }
+
+
+def _shut_out(pvs: list[tuple[PhysicalVolume, Inside]], settings: LvmSettings | None, second: str) -> tuple[str, ...]:
+    """What keeps LVM away from these devices, in the way that this host's LVM takes. Cinder's `second` lvm.conf needs it, too."""
+    where = f"# /etc/lvm/lvm.conf{f' and {second}' if second else ''}, section devices:"
     if settings is not None and settings.use_devicesfile:
         return tuple(f"lvmdevices --deldev {quote(pv.path)}" for pv, _ in pvs)
     lines = []
     in_lvs = any(not inside.on_disk for _, inside in pvs)
     can_skip = settings is not None and settings.scan_lvs is not None
     if in_lvs and can_skip:
-        lines.append(f"{_LVM_CONF} scan_lvs = 0")
+        lines.append(f"{where} scan_lvs = 0")
     if any(inside.on_disk for _, inside in pvs) or (in_lvs and not can_skip):
         # A device is accepted where any of its names is, so nothing short of a list of what is the host's own keeps one out.
-        lines.append(f'{_LVM_CONF} filter and global_filter = [ "a|^/dev/loop|", "a|^/dev/OWN-DISK|", "r|.*|" ]')
+        lines.append(f'{where} filter and global_filter = [ "a|^/dev/loop|", "a|^/dev/OWN-DISK|", "r|.*|" ]')
     return tuple(lines)
 
 
@@ -145,7 +165,7 @@ CHECKS = (
         name="lvm-scans-volumes",
         title="LVM stays out of volumes",
         codes=(SCANS,),
-        needs=("lvm", "chains", "devices", "dm", "sessions"),
+        needs=("lvm", "chains", "devices", "dm", "sessions", "cinder"),
         run=_scans,
     ),
     Check(name="lvm-lvmetad", title="lvmetad", codes=(RACE,), needs=("chains", "lvmetad"), run=_race),

@@ -149,7 +149,8 @@ UNKNOWN = Code(
     meaning="There are volumes of a cloud here, and neither the configuration nor recorded cloud properties say what limits them.",
     why="The limits are kept in the cloud's database, not on this host. Without them nobody is told before volumes can no longer "
     "be made.",
-    thresholds="No limit at all in `quotas:` nor in the file named by `properties:`.",
+    thresholds="No limit at all in `quotas:` nor in the file named by `properties:`, and volumes of Eucalyptus. Cinder bounds what "
+    "projects may have, wherever it lies.",
     see=_SEE,
     remedy="Record the cloud's properties and name the file in /etc/sctune/sctune.yaml (`properties: "
     "/etc/sctune/properties.txt`), or write the limits there under `quotas:`.",
@@ -174,6 +175,8 @@ def run(look: Look) -> Result:
     unexamined += [Unexamined.of(doubt) for doubt in in_force.doubts]
     accounts = look.config.quotas.accounts if look.config.quotas is not None else {}
     if not in_force.known and not accounts:
+        if not unexamined and not any(chain.backend.name.startswith("eucalyptus") for chain in ours):
+            return not_applicable("no quota is configured, and these volumes' cloud bounds projects, which no host can tell")
         findings = () if unexamined else (_unknown(look, ours),)
         return Result(examined=0 if unexamined else len(ours), findings=findings, unexamined=tuple(unexamined))
     found: list[Finding] = []

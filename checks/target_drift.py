@@ -5,7 +5,7 @@ from __future__ import annotations
 from shlex import quote
 from typing import TYPE_CHECKING
 
-from sctune.backends.choose import candidates
+from sctune.backends.choose import CINDER, candidates
 from sctune.both_targets import both, lio_of
 from sctune.chain_lio import FOLDER
 from sctune.check import Check, Result, Unexamined, not_applicable
@@ -38,8 +38,9 @@ TARGET_CONFIG_DRIFT = Code(
     thresholds="tgtd on control port 0 against a configuration that has a target at all. Compared: which targets there are, paths "
     "of their disks, addresses and names (none configured: ALL), and whether an account is bound that is not configured (the "
     "other way round is TARGET_CHAP_MISSING). Not judged: targets of Eucalyptus, which are made by tgtadm alone and written "
-    "nowhere; a target without any disk (TARGET_LUN_MISSING); a host where nothing is configured. LIO: targets, LUNs with their "
-    "backstores, initiators, authentication and demo mode; the devices and files of what is saved. Seen twice.",
+    "nowhere; which targets of Cinder there are (CINDER_TARGET_DRIFT); a target without any disk (TARGET_LUN_MISSING); a host "
+    "where nothing is configured. LIO: targets, LUNs with their backstores, initiators, authentication and demo mode; the devices "
+    "and files of what is saved. Seen twice.",
     see=(
         "ls /etc/rtslib-fb-target/saveconfig.json /etc/target/saveconfig.json   # holds secrets",
         "ls -d /sys/kernel/config/target/core/*/*/ /sys/kernel/config/target/iscsi/*/tpgt_*/lun/*",
@@ -166,6 +167,8 @@ def tgt_drift(look: Look) -> Result:
         target, persisted = live.get(iqn), wanted.get(iqn)
         if target is not None and persisted is None and (configuration.unread or not _persists(target, chains)):
             continue
+        if (target is None or persisted is None) and CINDER.is_target(iqn):
+            continue
         examined += 1
         if target is None:
             differences: tuple[str, ...] = ("configured, and not served",)
@@ -180,7 +183,8 @@ def tgt_drift(look: Look) -> Result:
 
 def _persists(target: Target, chains: Chains) -> bool:
     """Whether whoever made the target keeps it in a file. A cloud that does not is known by its targets' or volumes' names."""
-    if any(backend.is_target(target.iqn) for backend in candidates(configured=None, cloud=None, lvs=())):
+    named = (backend for backend in candidates(configured=None, cloud=None, lvs=()) if backend.is_target(target.iqn))
+    if any(not backend.persists_targets for backend in named):
         return False
     served = [chains.by_export.get((target.iqn, lun.number)) for lun in target.disks]
     return all(chain.backend.persists_targets for chain in served if chain is not None and chain.ours)

@@ -36,10 +36,10 @@ def join(inventory: Inventory) -> Chains:
     # Of two VGs of one name the active one has what is known by that name.
     for lv in sorted(lvs, key=lambda lv: not lv.active) if joiner.namesakes else lvs:
         # LVM shows a pool's hidden parts in brackets; they are nobody's volume.
-        if not lv.is_snapshot and not lv.name.startswith("["):
+        if not joiner.is_snapshot(lv) and not lv.name.startswith("["):
             joiner.add_lv(lv)
     for lv in lvs:
-        if lv.is_snapshot:
+        if joiner.is_snapshot(lv):
             joiner.add_snapshot(lv)
     for loop in joiner.index.loops:
         joiner.add_loop(loop)
@@ -100,6 +100,10 @@ class _Joiner:
                 return backend, name
         return GENERIC, GENERIC.lv_name(vg, lv, tags)
 
+    def is_snapshot(self, lv: LogicalVolume) -> bool:
+        """Whether it is a copy of a volume: a COW snapshot, or a thin LV that a system named so and whose origin is there."""
+        return lv.is_snapshot or (bool(lv.pool and lv.origin) and self.read_lv(lv.vg, lv.name, lv.tags)[1].is_snapshot)
+
     def lasting_name(self, lv: LogicalVolume) -> str:
         """VG/LV, with the VG's uuid where another VG has its name."""
         return f"{lv.full_name} (VG {lv.vg_uuid})" if lv.vg in self.namesakes else lv.full_name
@@ -123,7 +127,8 @@ class _Joiner:
     def claim(self, draft: _Draft, loop: LoopDevice) -> None:
         draft.loops[loop.name] = loop
         self.by_loop.setdefault(loop.name, draft)
-        if draft.file is None:
+        # One file under a VG of many volumes is none of theirs.
+        if draft.file is None and not draft.backend.shared_group:
             draft.file = self.index.file_of(loop)
 
     def add_lv(self, lv: LogicalVolume) -> None:
@@ -144,7 +149,7 @@ class _Joiner:
             self.claim(draft, loop)
 
     def add_snapshot(self, lv: LogicalVolume) -> None:
-        """Hangs a COW snapshot on its origin's chain. Its COW store's loops belong to the chain but are not under the origin."""
+        """Hangs a snapshot on its origin's chain. A COW store's loops belong to the chain but are not under the origin."""
         _, name = self.read_lv(lv.vg, lv.name, lv.tags)
         kind, told = (SubjectKind.SNAPSHOT, name.snapshot) if name.snapshot else (SubjectKind.LV, self.lasting_name(lv))
         subject = Subject(kind=kind, id=told)
@@ -190,7 +195,7 @@ class _Joiner:
         file = self.index.file_behind(lun)
         draft: _Draft | None = None
         if (lv := self.index.lv_behind(lun, host) or self.lv_called(target, lun)) is not None:
-            draft = self.snapshot_draft(lv) if lv.is_snapshot else self.by_lv.get(lv.uuid)
+            draft = self.snapshot_draft(lv) if lv.uuid in self.snapshot_subjects else self.by_lv.get(lv.uuid)
         elif (loop := self.index.loop_behind(lun, host)) is not None:
             draft = self.by_loop.get(loop.name) or self.loop_draft(loop)
         elif (told := self.read_file(file.path if file else path, FileRole.VOLUME)) is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from shlex import quote
 from typing import TYPE_CHECKING
 
+from sctune.backends.choose import GENERIC
 from sctune.chain_lio import target_link
 from sctune.guest_disks import guest_index
 from sctune.lvm_view import by_uuid, snapshot_view
@@ -124,6 +125,8 @@ class Links:
             facts |= {"pool": lv.pool, "data_used": lv.data_percent}
         if lv.tags:
             facts["tags"] = lv.tags
+        if system := GENERIC.lv_name(lv.vg, lv.name, lv.tags).system:
+            facts["named_by"] = system
         if dm is not None:
             facts |= {"device": f"/dev/{dm.kernel_name}", "mapper_name": dm.name, "suspended": dm.suspended}
         return Link(
@@ -138,9 +141,9 @@ class Links:
         )
 
     def snapshot(self, link: SnapshotLink) -> Link:
-        """A COW snapshot, with the loop devices of its COW store on it."""
+        """A snapshot; a COW snapshot with the loop devices of its COW store on it."""
         view = snapshot_view(link.lv, by_uuid(self._inventory.dm), None)
-        facts: dict[str, Value] = {"lv": link.lv.full_name, "cow_store_size": link.lv.size}
+        facts: dict[str, Value] = {"lv": link.lv.full_name, "size" if link.lv.pool else "cow_store_size": link.lv.size}
         if view.state is not None:
             facts["state"] = view.state.value
         if view.fill is not None:

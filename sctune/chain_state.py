@@ -62,7 +62,7 @@ def unexported(chain: Chain, tgt: TgtState | Unavailable, processes: Processes |
         return Unexported.UNKNOWN
     if chain.copies:
         return Unexported.COPYING
-    if not chain.loops:
+    if not chain.loops or chain.backend.shared_group:
         return Unexported.AT_REST  # a shared VG's LV is active at rest
     if isinstance(processes, Unavailable):
         return Unexported.UNKNOWN

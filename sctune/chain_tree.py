@@ -105,7 +105,8 @@ def _trunk(chain: Chain, inventory: Inventory, links: Links) -> tuple[tuple[Link
     # A target may serve the loop device or the file as it is: nothing else is meant to lie between then.
     wants_lv = attached and (any(map(_is_lv, paths)) if paths else on_loops)
     file: tuple[Link, ...] = (links.file(chain.file),) if chain.file else ()
-    if not file and (on_loops or any(loop.backing_file for loop in chain.loops)) and (chain.ours or chain.loops):
+    loops_own = on_loops or (not chain.backend.shared_group and any(loop.backing_file for loop in chain.loops))
+    if not file and loops_own and (chain.ours or chain.loops):
         gone = next((loop.backing_file for loop in chain.loops), "")
         file = (_lacking(Layer.FILE, gone or "backing file", inventory.stores, "nothing has that name any more"),)
     loops = tuple(links.loop(loop) for loop in chain.loops)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sctune.backends.base import FileRole
-from sctune.backends.choose import GENERIC, candidates
+from sctune.backends.choose import candidates
 from sctune.records import dataclass
 from sctune.store_view import carries_volumes
 from sctune.unavailable import Reason, Unavailable, known, need
@@ -47,21 +47,22 @@ class CloudFiles:
 
 
 def backends_of(inventory: Inventory) -> tuple[Backend, ...]:
-    """The backends whose files may lie on this host, () where it is no cloud's: it has neither a version file or a configuration of
-    one, nor an LV or a target that one made, nor does our configuration name one.
+    """The backends whose files may lie on this host, () where it is no cloud's that keeps files: it has neither a version file or a
+    configuration of one, nor an LV or a target that one made, nor does our configuration name one.
 
     Raises CannotLook where nothing else tells and the version file could not be read.
     """
     configured, cloud, chains = inventory.config.backend, known(inventory.cloud), known(inventory.chains)
     told = configured is not None or (cloud is not None and (bool(cloud.version) or cloud.installed))
-    if not told and not any(c.ours and (c.lv is not None or c.exports) for c in (chains.chains if chains else ())):
+    of_cloud = (c for c in (chains.chains if chains else ()) if c.ours and c.backend.file_sizes is not None)
+    if not told and not any(c.lv is not None or c.exports for c in of_cloud):
         answer = inventory.cloud
         if isinstance(answer, Unavailable) and answer.reason is not Reason.ABSENT:
             need(answer)
         return ()
     report = known(inventory.lvm)
     found = candidates(configured=configured, cloud=cloud, lvs=report.logical_volumes if report else ())
-    return tuple(backend for backend in found if backend is not GENERIC)
+    return tuple(backend for backend in found if backend.file_sizes is not None)
 
 
 def cloud_files(inventory: Inventory, backends: Iterable[Backend]) -> CloudFiles:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from sctune.model.applied import Applied
     from sctune.model.block import BlockDevice
     from sctune.model.chain import Chains
+    from sctune.model.cinder import ApiVolumes, Cinder
     from sctune.model.cloud import Cloud, CloudOptions
     from sctune.model.cloud_log import CloudFaults, CloudLog, Spool
     from sctune.model.disk_health import DiskHealth
@@ -327,6 +328,20 @@ class Inventory(SystemParts):
         from sctune.probes.cloud import probe
 
         return probe(self.host, properties=self.config.properties)
+
+    @Part
+    def cinder(self) -> Cinder | Unavailable:
+        """Cinder's LVM driver: its configuration, and its files for tgt."""
+        from sctune.probes.cinder import probe
+
+        return probe(self.host)
+
+    @Part
+    def openstack_volumes(self) -> ApiVolumes | Unavailable:
+        """What Cinder's API has, without a source where the configuration names no record of it."""
+        from sctune.probes.openstack_volumes import probe
+
+        return probe(self.host, self.config.openstack_volumes)
 
     @Part
     def cloud_options(self) -> CloudOptions | Unavailable:

@@ -1,7 +1,7 @@
 """Volumes that this host uses and another serves: a node controller's half of the chain, session - SCSI disk - multipath - guest.
 
 Two disks are one volume where they are paths of one multipath map. A volume's id is told by the guest's disk (its serial number, or
-the node controller's own file); where none tells it, the target and LUN are the name. Pure.
+the node controller's own file) or by the target's name; where none tells it, the target and LUN are the name. Pure.
 """
 
 from __future__ import annotations
@@ -79,6 +79,7 @@ def _volume(
     guests = index.on({above.name: above for local in disks for above in index.stacked_on(local.disk)}.values())
     first = disks[0]
     name = next((guest.volume for guest in guests if guest.volume), "")
+    name = name or next((told for one in backends if (told := one.target_volume(first.session.target))), "")
     if name:
         subject = Subject(kind=SubjectKind.VOLUME, id=name)
     else:

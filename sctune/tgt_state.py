@@ -153,8 +153,10 @@ def _ever_here(inventory: Inventory, unit: Unit | None) -> bool:
 
 
 def _made_by_a_cloud(iqn: str) -> bool:
-    """Whether a cloud that serves its volumes by tgt named this target."""
-    return any(backend.is_target(iqn) for backend in candidates(configured=None, cloud=None, lvs=()))
+    """Whether a cloud that serves its volumes by tgt alone named this target; Cinder may serve them by LIO as well."""
+    return any(
+        backend.is_target(iqn) and not backend.persists_targets for backend in candidates(configured=None, cloud=None, lvs=())
+    )
 
 
 def _ready(chain: Chain) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sctune.backends.choose import GENERIC
+from sctune.backends.choose import CINDER, GENERIC
 from sctune.chain_state import Unexported, unexported
 from sctune.disk_state import disk_subject
 from sctune.findings import HOST, Severity, Subject, SubjectKind
@@ -101,9 +101,10 @@ class VolumeStates:
         report = known(self._inventory.lvm)
         if report is not None and chain.ours and chain.lv is None and _hidden(chain, report.excluded):
             found.append(_kept_away(report.excluded))
-        lio = self._inventory.lio_state if known(self._inventory.lio) and not chain.exports and _active(chain) else None
-        if isinstance(lio, Unavailable):
-            found.append(lio)
+        if not chain.exports and _active(chain) and _may_serve(known(self._inventory.lio) or (), chain):
+            lio = self._inventory.lio_state
+            if isinstance(lio, Unavailable):
+                found.append(lio)
         if export is Unexported.UNKNOWN and not found:
             found.append(self._why_unknown())
         return tuple(found)
@@ -115,6 +116,13 @@ class VolumeStates:
         if isinstance(processes, Unavailable):
             return processes
         return Unavailable(reason=Reason.NOT_COLLECTED, what="when the volume was attached", detail="nothing tells it")
+
+
+def _may_serve(targets: tuple[str, ...], chain: Chain) -> bool:
+    """Whether one of these targets, of which only the names are known, may export it: Cinder's are named for their volumes."""
+    if chain.ours and chain.backend.name == CINDER.name:
+        return any(CINDER.target_volume(name) == chain.id for name in targets)
+    return bool(targets)
 
 
 def _hidden(chain: Chain, excluded: Iterable[str]) -> bool:

@@ -162,7 +162,7 @@ def _allocated(chain: Chain) -> int | None:
     if chain.file is not None:
         return chain.file.allocated
     lv = chain.lv
-    if lv is None or chain.loops:
+    if lv is None or (chain.loops and not chain.backend.shared_group):
         return None
     if not lv.pool and not lv.attr.startswith("t"):
         return lv.size

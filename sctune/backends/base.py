@@ -28,12 +28,14 @@ class FileName:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LvName:
     """A VG/LV name, read. `volume` is "" where the name does not carry an id (Eucalyptus before 3.3: random names).
-    `snapshot` is the snapshot's id, or "" where it is none or its name carries no id. `ours`: the backend made it."""
+    `snapshot` is the snapshot's id, or "" where it is none or its name carries no id. `ours`: the backend made it. `system` is what
+    another system is called that names its LVs so, and of which nothing more is known."""
 
     ours: bool
     volume: str = ""
     snapshot: str = ""
     is_snapshot: bool = False
+    system: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +67,7 @@ class Backend(Protocol):
 
     @property
     def name(self) -> str:
-        """eucalyptus-overlay, eucalyptus-das, generic."""
+        """eucalyptus-overlay, eucalyptus-das, cinder-lvm, generic."""
         ...
 
     @property
@@ -81,6 +83,11 @@ class Backend(Protocol):
     @property
     def loops_at_rest(self) -> bool:
         """Whether a volume that is neither exported nor being copied normally keeps its loop device."""
+        ...
+
+    @property
+    def shared_group(self) -> bool:
+        """Whether its volumes are LVs of one VG, active exported or not: what lies under the VG is no single volume's."""
         ...
 
     @property
@@ -123,4 +130,8 @@ class Backend(Protocol):
 
     def is_target(self, iqn: str) -> bool:
         """Whether it named this target."""
+        ...
+
+    def target_volume(self, iqn: str) -> str:
+        """The volume that it named this target for; "" where the name does not tell."""
         ...

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sctune.backends.cinder import CinderLvm
 from sctune.backends.eucalyptus import ERA_33, EucalyptusDas, EucalyptusOverlay, era_by_names, era_of
 from sctune.backends.generic import Generic
 
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
     from sctune.model.lvm import LogicalVolume
 
 GENERIC = Generic()
-NAMES = ("eucalyptus-overlay", "eucalyptus-das", "generic")
+CINDER = CinderLvm()
+NAMES = ("eucalyptus-overlay", "eucalyptus-das", "cinder-lvm", "generic")
 """What `backend:` in the configuration may say."""
 
 
@@ -27,6 +29,8 @@ def candidates(*, configured: str | None, cloud: Cloud | None, lvs: Iterable[Log
     """
     if configured == "generic":
         return (GENERIC,)
+    if configured == CINDER.name:
+        return (CINDER, GENERIC)
     era = era_of(cloud.version) if cloud is not None else ""
     if not era:
         era = era_by_names((lv.vg, lv.name) for lv in lvs) or ERA_33
@@ -35,7 +39,7 @@ def candidates(*, configured: str | None, cloud: Cloud | None, lvs: Iterable[Log
         return (overlay, GENERIC)
     if configured == "eucalyptus-das":
         return (das, GENERIC)
-    return (overlay, das, GENERIC)
+    return (overlay, das, CINDER, GENERIC)
 
 
 def label(backend: Backend) -> str:

@@ -91,6 +91,10 @@ class _Eucalyptus:
         """`<storeprefix><partition>:store<N>`."""
         return iqn.startswith(_TARGET_PREFIX)
 
+    def target_volume(self, iqn: str) -> str:
+        """Its number is that of the target, and tells no volume."""
+        return ""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EucalyptusOverlay(_Eucalyptus):
@@ -110,6 +114,11 @@ class EucalyptusOverlay(_Eucalyptus):
     def loops_at_rest(self) -> bool:
         """Up to 3.1 every volume keeps its loop device; from 3.2 on only while exported or copied."""
         return self.era in (ERA_31, ERA_OLD)
+
+    @property
+    def shared_group(self) -> bool:
+        """Each volume has a VG of its own."""
+        return False
 
     @property
     def always_attached(self) -> bool:
@@ -150,6 +159,11 @@ class EucalyptusDas(_Eucalyptus):
     def loops_at_rest(self) -> bool:
         """It uses none."""
         return False
+
+    @property
+    def shared_group(self) -> bool:
+        """All volumes are in one VG (DASManager.java: createVolume never deactivates)."""
+        return True
 
     @property
     def always_attached(self) -> bool:

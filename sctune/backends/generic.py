@@ -2,8 +2,25 @@
 
 from __future__ import annotations
 
+import re
+
 from sctune.backends.base import FileName, FileRole, FileSizes, LvName
 from sctune.records import dataclass
+
+# pve-storage LVMPlugin.pm, LvmThinPlugin.pm. Incus and LXD double a dash of a name, so that a single one is before a snapshot's
+# (internal/server/storage/drivers/driver_lvm_utils.go).
+_SYSTEMS = (
+    (
+        "Proxmox VE",
+        re.compile(r"(?P<snapshot>snap_)?(?:vm|base)-\d{1,9}-(?:disk-\d+|cloudinit|state-\w+)(?(snapshot)_[\w-]+)\Z", re.ASCII),
+    ),
+    (
+        "Incus or LXD",
+        re.compile(
+            r"(?:IncusThinPool|LXDThinPool|(?:containers|virtual-machines|custom|images)_(?:[^-]|--)+)(?P<snapshot>-(?:[^-]|--)+)?\Z"
+        ),
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +43,11 @@ class Generic:
     def loops_at_rest(self) -> bool:
         """An attached loop device is an operator's business."""
         return True
+
+    @property
+    def shared_group(self) -> bool:
+        """A VG may be for any purpose."""
+        return False
 
     @property
     def always_attached(self) -> bool:
@@ -62,9 +84,16 @@ class Generic:
         return FileName(role=FileRole.OTHER, id="")
 
     def lv_name(self, vg: str, lv: str, tags: tuple[str, ...]) -> LvName:
-        """Any LV may be anybody's."""
+        """Any LV may be anybody's. Two systems are told, and which of their thin LVs is but a snapshot."""
+        for system, pattern in _SYSTEMS:
+            if (match := pattern.match(lv)) is not None:
+                return LvName(ours=False, is_snapshot=bool(match["snapshot"]), system=system)
         return LvName(ours=False)
 
     def is_target(self, iqn: str) -> bool:
         """None is known to be a system's."""
         return False
+
+    def target_volume(self, iqn: str) -> str:
+        """None is known to be a volume's."""
+        return ""

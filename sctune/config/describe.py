@@ -29,8 +29,8 @@ KEYS: dict[str, Key] = {
         example=("stores:", "  - /var/lib/eucalyptus/volumes"),
     ),
     "backend": Key(
-        help="How volumes are named and what is normal: eucalyptus-overlay, eucalyptus-das or generic. Left out: told from the "
-        "host's version file and from the names of what is there.",
+        help="How volumes are named and what is normal: eucalyptus-overlay, eucalyptus-das, cinder-lvm or generic. Left out: "
+        "told from the host's version file and from the names of what is there.",
         example=("backend: eucalyptus-overlay",),
     ),
     "role": Key(
@@ -72,6 +72,11 @@ KEYS: dict[str, Key] = {
         "The word `ask` instead of a path: these tools are run here (5 s at most), which takes the credentials of a cloud "
         "administrator.",
         example=("properties: /etc/sctune/properties.txt",),
+    ),
+    "openstack_volumes": Key(
+        help="A file with the output of `openstack volume list --all-projects -f json`: LVs of Cinder that are not in it, and "
+        "volumes in use that no initiator is logged in to, are said. As old as the file is what is said by it.",
+        example=("openstack_volumes: /etc/sctune/openstack-volumes.json",),
     ),
     "wanted": Key(
         help="Tuning advice this host is meant to follow: a difference is then a warning and no longer info.",
@@ -129,6 +134,7 @@ THRESHOLDS: dict[str, str] = {
     "file_settled_seconds": "a file written within this time may still be being made",
     "log_seconds": "how far back a cloud's logs are read (--since of the doctor)",
     "copies_busy_seconds": "a storage controller may run all copies it allows itself for this long",
+    "wipe_seconds": "Cinder may wipe a deleted volume for this long",
     "upload_stalled_seconds": "an upload of which nothing was seen for this long",
     "spool_seconds": "a part of a snapshot older than this may be left over",
     "suspended_seconds": "an LV may be suspended for this long",

@@ -39,6 +39,7 @@ class Thresholds:
     file_settled_seconds: float = 600.0
     log_seconds: float = 86400.0
     copies_busy_seconds: float = 60.0
+    wipe_seconds: float = 3600.0
     upload_stalled_seconds: float = 3600.0
     spool_seconds: float = 3600.0
     suspended_seconds: float = 10.0
@@ -136,7 +137,8 @@ class Config:
     `stores` are folders that hold backing files. `backend` overrides what names and version files say. `loop_limit` is a
     policy of the site. `flush_speed` is how fast dirty pages reach the disk, in bytes a second, declared or measured, never
     guessed. `wanted` are advice codes that this host is meant to follow: a difference is then a warning. `properties` is a
-    file with recorded output of `euca-describe-properties` or `euctl`, or "ask": these tools are asked. `role` is
+    file with recorded output of `euca-describe-properties` or `euctl`, or "ask": these tools are asked. `openstack_volumes`
+    is a file with recorded output of `openstack volume list -f json`. `role` is
     what the host is for, where it cannot be told.
     """
 
@@ -149,6 +151,7 @@ class Config:
     flush_speed: float | None = None
     wanted: frozenset[str] = frozenset()
     properties: str | None = None
+    openstack_volumes: str | None = None
     mutes: tuple[Mute, ...] = ()
     exporter: ExporterSettings = ExporterSettings()
     files: tuple[str, ...] = ()

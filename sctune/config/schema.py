@@ -52,6 +52,7 @@ def read_config(reader: Reader, root: yaml.Node, files: tuple[str, ...]) -> Conf
             "flush_speed": values.rate,
             "wanted": lambda node, path: frozenset(reader.items(node, path, values.advice_code)),
             "properties": values.path_or_ask,
+            "openstack_volumes": values.absolute_path,
             "mutes": lambda node, path: read_mutes(reader, node, path),
             "exporter": lambda node, path: _exporter(reader, node, path),
         },

@@ -56,7 +56,7 @@ def _key(config: Config, name: str) -> Iterator[Line]:
             yield f"flush_speed: {size(int(config.flush_speed))}/s", name
         case "loop_limit" if config.loop_limit is not None:
             yield f"loop_limit: {config.loop_limit}", name
-        case "backend" | "role" | "properties" if getattr(config, name) is not None:
+        case "backend" | "role" | "properties" | "openstack_volumes" if getattr(config, name) is not None:
             yield f"{name}: {_quoted(getattr(config, name))}", name
 
 

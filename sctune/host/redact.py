@@ -7,6 +7,8 @@ import re
 import shlex
 from typing import TYPE_CHECKING
 
+from sctune.host.cinder_conf import is_cinder_conf
+from sctune.host.cinder_conf import reduce as reduce_cinder_conf
 from sctune.host.masking import MASK, SECRET_NAME, mask, mask_values
 from sctune.unavailable import Unavailable
 
@@ -77,6 +79,8 @@ def redact_file(path: str, text: str) -> str:
         from sctune.host.guest_xml import reduce
 
         return reduce(text)
+    if is_cinder_conf(path):
+        return reduce_cinder_conf(text)
     if os.path.basename(path) in _SECRET_FILES:
         bare = text.rstrip("\n")
         return mask(bare) + text[len(bare) :]

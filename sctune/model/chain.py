@@ -51,8 +51,8 @@ class LocalDisk:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SnapshotLink:
-    """A COW snapshot of the volume's LV. `status` is device-mapper's, None where it could not be had or the LV is inactive.
-    `cow_loops` are the loop devices under its COW store, by name."""
+    """A snapshot of the volume's LV, COW or thin. `status` is device-mapper's, None where it could not be had or the LV is
+    inactive. `cow_loops` are the loop devices under its COW store, by name."""
 
     subject: Subject
     lv: LogicalVolume
@@ -101,9 +101,9 @@ class Chains:
 
     def subject_of_loop(self, loop: LoopDevice) -> Subject:
         """The volume on this loop device, or the loop by its backing file (numbers do not last; a device whose file the kernel
-        cannot name has nothing else)."""
+        cannot name has nothing else). One under a VG of many volumes is none of theirs."""
         chain = self.by_loop.get(loop.name)
-        if chain is not None and chain.ours:
+        if chain is not None and chain.ours and not chain.backend.shared_group:
             return chain.subject
         return Subject(kind=SubjectKind.LOOP, id=loop.backing_file or f"/dev/{loop.name}")
 
@@ -125,10 +125,14 @@ class Chains:
         return Subject(kind=SubjectKind.LUN, id=f"{target.iqn}/{lun.number}")
 
     def subject_of_target(self, target: AnyTarget) -> Subject:
-        """The volume this target serves where it serves exactly one, or its IQN."""
+        """The volume this target serves where it serves exactly one, or that its name tells where it serves none; else its IQN."""
         served = {chain.id: chain for lun in target.luns if (chain := self.by_export.get((target.iqn, lun.number))) is not None}
         if len(served) == 1:
             chain = next(iter(served.values()))
             if chain.ours:
                 return chain.subject
+        # A target without its disk: a name may still tell.
+        told = {name for backend in self.backends if not served and (name := backend.target_volume(target.iqn))}
+        if told:
+            return Subject(kind=SubjectKind.VOLUME, id=told.pop())
         return Subject(kind=SubjectKind.TARGET, id=target.iqn)

@@ -140,6 +140,8 @@ class PersistedTarget:
     backing_type: str
     write_cache_off: bool = False
     """Whether write-cache is off for the whole target."""
+    scsi_ids: tuple[str, ...] = ()
+    """The names by which initiators tell its disks from others (VPD page 0x83), where they are given."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

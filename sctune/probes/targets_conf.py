@@ -51,6 +51,7 @@ class Block:
     chap: bool = False
     backing_type: str = ""
     cache_off: bool = False
+    scsi_ids: list[str] = field(default_factory=list)
 
     def add(self, key: str, value: str) -> None:
         """One directive. Only that there is a user is kept of incominguser, not who, and no secret."""
@@ -66,6 +67,8 @@ class Block:
             self.chap = True
         elif key == "bs-type":
             self.backing_type = self.backing_type or value
+        elif key == "scsi_id":
+            self.scsi_ids.append(value)
 
     def record(self, iqn: str) -> PersistedTarget:
         """The finished record."""
@@ -78,6 +81,7 @@ class Block:
             chap=self.chap,
             backing_type=self.backing_type,
             write_cache_off=self.cache_off,
+            scsi_ids=tuple(self.scsi_ids),
         )
 
 

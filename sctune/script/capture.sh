@@ -360,8 +360,23 @@ rd() {
     printf 'read\t%s\n' "$K" >&3
     case $1 in
         *.xml) text disks_of "$1" ;;
+        */cinder/cinder.conf | */cinder/cinder-dist.conf | */cinder-volume/cinder.conf | */cinder.conf.d/*) text options_of "$1" ;;
         *) text head -c 4194305 "$1" ;;
     esac
+}
+
+# Of Cinder's configuration the options that are wanted, and the headings above them.
+options_of() {
+    head -c 4194305 "$1" | awk '
+        /^\[.*\][ \t\r]*$/ { heading = $0; next }
+        /^[A-Za-z_]+[ \t]*[=:]/ {
+            name = tolower($0)
+            sub(/[ \t]*[=:].*/, "", name)
+            if (name !~ /^(@CINDER_OPTIONS@)$/) next
+            if (heading != "") print heading
+            heading = ""
+            print
+        }'
 }
 
 disks_of() { head -c 1048577 "$1" | awk "$DISKS"; }

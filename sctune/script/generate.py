@@ -6,6 +6,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sctune.host.cinder_conf import OPTIONS
 from sctune.host.index import quote_words
 from sctune.host.questions import covers, without_devices
 from sctune.probes.disk_health import NVME, SMARTCTL
@@ -33,6 +34,7 @@ def script(version: str) -> str:
     reports, others = _reports(questions.commands)
     blocks = {
         "@VERSION@": version,
+        "@CINDER_OPTIONS@": "|".join(sorted(OPTIONS)),
         "@PATHS@": "\n".join(_paths(questions)),
         "@COMMANDS@": "\n".join(f"command_ {_SECONDS} {shlex.quote(quote_words(words))} {shlex.join(words)}" for words in others),
         "@SMARTCTL@": quote_words(SMARTCTL),

@@ -206,6 +206,7 @@ FILES = {
     "/etc/iscsi/nodes/iqn.2000-01.sample:t/192.0.2.1,3260,1/default": _NODE,
     "/var/lib/iscsi/nodes/iqn.2000-01.sample:t/192.0.2.1,3260": _NODE,
     "/var/lib/iscsi/nodes/iqn.2000-01.sample:t/192.0.2.1,3260,1/default": _NODE,
+    "/etc/cinder/cinder.conf": "[DEFAULT]\n",
     "/etc/tgt/targets.conf": "include /etc/tgt/conf.d/*\n",
 }
 ABSENT = frozenset({"/sys/block/loop1/loop/backing_file", "/sys/block/loop1/loop/offset"})

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sctune.backends.base import FileRole
+from sctune.backends.base import FileRole, LvName
 from sctune.backends.choose import GENERIC, candidates, label
 from sctune.backends.eucalyptus import ERA_31, ERA_32, ERA_33, ERA_OLD, EucalyptusDas, EucalyptusOverlay, era_of
 from sctune.model.cloud import Cloud
+from tests.unit import chain_hosts as hosts
 from tests.unit.serving_hosts import lv
 
 OVERLAY, DAS = EucalyptusOverlay(era=ERA_33), EucalyptusDas(era=ERA_33)
@@ -149,7 +150,7 @@ def names(*, configured: str | None = None, version: str | None = None, vgs: tup
 
 
 def test_what_is_tried_on_a_host() -> None:
-    assert names(version="4.4.2") == ["eucalyptus-overlay 3.3+", "eucalyptus-das 3.3+", "generic"]
+    assert names(version="4.4.2") == ["eucalyptus-overlay 3.3+", "eucalyptus-das 3.3+", "cinder-lvm", "generic"]
     assert names(version="3.1.2")[0] == "eucalyptus-overlay <=3.1"
     assert names(version="", vgs=("vg-abcdef..",))[0] == "eucalyptus-overlay <=3.2"
     assert names(vgs=("vg-abcdef..", "vg0"))[0] == "eucalyptus-overlay <=3.2"
@@ -171,6 +172,7 @@ def test_new_names_tell_the_era_where_both_are_there() -> None:
 def test_what_the_configuration_says_is_tried_alone() -> None:
     assert names(configured="generic", version="4.4.2") == ["generic"]
     assert names(configured="eucalyptus-das", version="4.4.2") == ["eucalyptus-das 3.3+", "generic"]
+    assert names(configured="cinder-lvm", version="4.4.2") == ["cinder-lvm", "generic"]
     assert names(configured="eucalyptus-overlay") == ["eucalyptus-overlay 3.3+", "generic"]
 
 
@@ -198,3 +200,36 @@ def test_no_name_raises_and_nothing_generic_is_anybodys(one: str, two: str) -> N
         backend.is_target(one)
     assert not GENERIC.lv_name(one, two, ()).ours
     era_of(one)
+
+
+@pytest.mark.parametrize(
+    ("lv", "system", "snapshot"),
+    [
+        ("vm-100-disk-0", "Proxmox VE", False),
+        ("base-9000-disk-1", "Proxmox VE", False),
+        ("vm-100-cloudinit", "Proxmox VE", False),
+        ("snap_vm-100-disk-0_before-upgrade", "Proxmox VE", True),
+        ("vm-disk-0", "", False),
+        ("IncusThinPool", "Incus or LXD", False),
+        ("LXDThinPool", "Incus or LXD", False),
+        ("containers_web", "Incus or LXD", False),
+        ("containers_web--1", "Incus or LXD", False),
+        ("containers_web--1-daily", "Incus or LXD", True),
+        ("virtual-machines_db.block", "Incus or LXD", False),
+        ("custom_default_data", "Incus or LXD", False),
+        ("data", "", False),
+    ],
+)
+def test_two_other_systems_are_told_and_no_more(lv: str, system: str, snapshot: bool) -> None:
+    assert GENERIC.lv_name("vg", lv, ()) == LvName(ours=False, is_snapshot=snapshot, system=system)
+
+
+def test_their_snapshots_hang_on_their_disks() -> None:
+    disk = hosts.lv("pve", "vm-100-disk-0", 1, pool="data")
+    kept = hosts.lv("pve", "snap_vm-100-disk-0_a", 2, pool="data", origin=disk.name)
+    orphan = hosts.lv("pve", "snap_vm-101-disk-0_a", 3, pool="data")
+    found = hosts.chains(lvm=hosts.report(disk, kept, orphan))
+    assert [(chain.id, len(chain.snapshots), chain.ours) for chain in found.chains] == [
+        ("pve/snap_vm-101-disk-0_a", 0, False),
+        ("pve/vm-100-disk-0", 1, False),
+    ]

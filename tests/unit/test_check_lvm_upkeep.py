@@ -13,6 +13,7 @@ from sctune.checks.lvm_volumes import CHECKS as VOLUMES
 from sctune.checks.thin_promises import CHECKS as PROMISES
 from sctune.host.base import FileEntry, FileKind, FileStat
 from sctune.model.block import BlockKind
+from sctune.model.cinder import Cinder
 from sctune.model.dm import DmDevice, DmTarget
 from sctune.model.lvm import LvmArchive, LvmSettings
 from sctune.probes import dm_lower, lvm_archive, lvmetad
@@ -231,6 +232,10 @@ def test_a_guests_pv_is_seen_on_the_lv_and_on_the_disk() -> None:
     facts = dict(seen.findings[0].evidence)
     assert (facts["vgs"], facts["active_lvs"], facts["scan_lvs"]) == (("guest",), ("guest-root",), False)
     assert seen.findings[0].remedy.commands[0] == "vgchange --activate n guest"
+    second = Cinder(files=(), unread=(), backends=(), folders=(), lvm_configuration="/etc/cinder/lvm.conf", lvm_settings=None)
+    both = run(SCANS, inventory(lvm=report(volume, physical_volumes=(inside,)), **parts, cinder=second)).findings[0]
+    assert dict(both.evidence)["cinder_lvm_conf"] == "/etc/cinder/lvm.conf"
+    assert any(command.startswith("# /etc/lvm/lvm.conf and /etc/cinder/lvm.conf,") for command in both.remedy.commands)
     clean = {**parts, "devices": (replace(lower, holders=()),)}
     assert codes(run(SCANS, inventory(lvm=report(volume), **clean))) == []
 

@@ -225,7 +225,7 @@ def test_show_tells_where_each_value_is_from(etc: Path, capfd: pytest.CaptureFix
     assert lines["critical: 95 %"] == "default"
     assert lines["until: 2027-01-31"] == f"{etc}/conf.d/b.yaml:6"
     assert lines['severity: "warning"'] == "default"
-    assert "# not set: backend, role, loop_limit, flush_speed, properties, wanted" in text
+    assert "# not set: backend, role, loop_limit, flush_speed, properties, openstack_volumes, wanted" in text
     assert main(["config", "show"]) == 0
     assert "default" not in capfd.readouterr().out
 

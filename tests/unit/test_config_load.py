@@ -63,6 +63,7 @@ def test_the_documented_sample() -> None:
         flush_speed=400 * 1024**2,
         wanted=frozenset({"VM_DIRTY_LIMIT_EXCESSIVE", "BLOCK_SCHEDULER_UNSUITABLE"}),
         properties="/etc/sctune/properties.txt",
+        openstack_volumes="/etc/sctune/openstack-volumes.json",
         mutes=(
             Mute(
                 code="LOOP_LEAKED",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from . import daemons, initiators, kernel, limits, lio, lvm_hosts, portals, sessions, shown, stores, stores_network, tuning
+from . import cinder, daemons, initiators, kernel, limits, lio, lvm_hosts, portals, sessions, shown, stores, stores_network, tuning
 
 if TYPE_CHECKING:
     from .base import HostFault
@@ -22,4 +22,5 @@ HOST_FAULTS: tuple[HostFault, ...] = (
     *lvm_hosts.FAULTS,
     *tuning.FAULTS,
     *kernel.HOST_FAULTS,
+    *cinder.FAULTS,
 )

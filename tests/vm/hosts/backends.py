@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 GENERIC = "generic"
+CINDER = "cinder-lvm"
 # The copies are slowed: what runs, runs for minutes.
 _COPYING = "pgrep -x dd"
 
@@ -92,21 +93,21 @@ _ALL = (
     _das("eucalyptus-das-3.2", Era.E32, "eucalyptus-das 3.2"),
     Backend(
         name="cinder-lvm-thick",
-        label=GENERIC,
+        label=CINDER,
         start=plain.start,
         make=cinder.thick,
-        examined={**_served(2), "lvm-snapshots": 2},
+        examined={**_served(2), "lvm-snapshots": 2, "cinder-targets": 2},
         facts=(_COPYING, "test $(lvs --noheadings -o lv_name cinder-volumes | grep -c _snapshot-) = 2"),
     ),
     Backend(
         name="cinder-lvm-thin",
-        label=GENERIC,
+        label=CINDER,
         start=plain.start,
         make=cinder.thin,
-        examined={**_served(2), "lvm-thin-pools": 1},
+        examined={**_served(2), "lvm-thin-pools": 1, "cinder-targets": 2},
         facts=(
             "lvs --noheadings -o lv_attr cinder-volumes/cinder-volumes-pool | grep -q twi-aotz--",
-            "test $(lvs --noheadings -o lv_name -S lv_attr=~V cinder-volumes | wc -l) = 3",
+            "test $(lvs --noheadings -o lv_name -S lv_attr=~V cinder-volumes | wc -l) = 4",
         ),
     ),
     Backend(name="tgt", label=GENERIC, start=plain.start, make=plain.make, examined=_served(2), facts=()),
