@@ -34,7 +34,7 @@ class Listing:
 
 
 def parse(text: str) -> Listing:
-    """Reads one listing. Never fails: a folder that is not understood is left out, and so is the last one where it is cut off."""
+    """Reads one listing. Never fails: a folder that is not understood is left out."""
     found = Listing()
     folder: str | None = None
     names: list[str] = []
@@ -56,8 +56,7 @@ def parse(text: str) -> Listing:
             name = _add(found, folder, match)
             if name not in (".", ".."):
                 names.append(name)
-    if text.endswith("\n"):
-        close()
+    close()
     return found
 
 

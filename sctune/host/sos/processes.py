@@ -29,13 +29,13 @@ def parse(timed: str, named: str, clock: Clock, offset: float) -> tuple[Process,
     Raises ValueError where a line is not what was asked for: half a table would make daemons of it that do not run.
     """
     names = _names(named)
-    lines = timed.split("\n")
+    lines = timed.rstrip("\n").split("\n")
     titles = lines[0].split()
-    if titles[-4:] != list(_HEAD) or not {"PID", "PPID", "UID", "S"} <= {*titles} or lines[-1]:
+    if titles[-4:] != list(_HEAD) or not {"PID", "PPID", "UID", "S"} <= {*titles}:
         raise ValueError("not a whole table of ps")
     places = {title: place for place, title in enumerate(titles)}
     found: list[Process] = []
-    for line in lines[1:-1]:
+    for line in lines[1:]:
         match = _START.search(line)
         words = line[: match.start()].split() if match else []
         if match is None or len(words) < places["STARTED"]:

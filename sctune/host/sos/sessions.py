@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _TARGET = re.compile(r"Target: (\S+)")
-_LINE = re.compile(r"\s+([A-Z][A-Za-z ]+): (.*)")
+_LINE = re.compile(r"\s+([A-Za-z][A-Za-z ]+): (.*)")
 _PORTAL = re.compile(r"(?:\[(.+)\]|([^\s:]+)):(\d{1,5}),(-?\d{1,10})", re.ASCII)
 _NO_SESSIONS = "No active sessions"
 _SESSION = {
