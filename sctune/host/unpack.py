@@ -271,7 +271,7 @@ def decompressed(file: _Reads) -> _Reads:
     if head.startswith(b"BZh"):
         import bz2
 
-        return bz2.BZ2File(rewound, mode="rb")  # type: ignore[arg-type,return-value]
+        return bz2.BZ2File(rewound, mode="rb")  # type: ignore[call-overload,no-any-return]
     return rewound
 
 

@@ -12,12 +12,8 @@ Then a section for each visible LV and for each PV. With -vv LVM's own steps are
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from sctune.records import dataclass, field
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 _SECTION = re.compile(r" {2}--- (Volume group|Logical volume|Physical volumes) ---\s*")
 _TITLES = (
@@ -40,7 +36,7 @@ class Group:
 
     def number(self, title: str) -> int:
         """A whole number of the VG. Raises ValueError."""
-        return whole(self.facts, title)
+        return number(self.facts.get(title, ""), title)
 
     @property
     def extent(self) -> int:
@@ -50,20 +46,16 @@ class Group:
         if match is None:
             raise ValueError(f"{text[:40]!r} is no size of an extent")
         unit, digits = _UNITS[match[3]], match[2] or "0"
-        return int(match[1]) * unit + int(digits) * unit // 10 ** len(digits)
+        return int(match[1]) * unit + int(digits) * unit // int(10 ** len(digits))
 
     @property
     def free(self) -> int:
         """Free extents. Raises ValueError."""
-        return _number(self.facts.get("Free  PE / Size", "").partition(" /")[0], "Free  PE / Size")
+        return number(self.facts.get("Free  PE / Size", "").partition(" /")[0], "Free  PE / Size")
 
 
-def whole(facts: Mapping[str, str], title: str) -> int:
-    """A whole number. Raises ValueError."""
-    return _number(facts.get(title, ""), title)
-
-
-def _number(text: str, title: str) -> int:
+def number(text: str, title: str) -> int:
+    """A whole number under its title. Raises ValueError."""
     if not (text.isascii() and text.isdecimal() and len(text) < 20):
         raise ValueError(f"{title} is {text[:40]!r}")
     return int(text)
@@ -93,6 +85,12 @@ def parse(text: str) -> dict[str, Group]:
                 group.devices[value] = facts
             facts[title] = value
     for name, one in groups.items():
-        if "VG UUID" not in one.facts or len(one.volumes) != one.number("Cur LV"):
+        if not (
+            "VG UUID" in one.facts
+            and len(one.volumes) == one.number("Cur LV")
+            and len(one.devices) == one.number("Cur PV")
+            and all("LV UUID" in volume and "Current LE" in volume for volume in one.volumes.values())
+            and all("Total PE / Free PE" in device for device in one.devices.values())
+        ):
             raise ValueError(f"vgdisplay does not tell all of {name[:80]}")
     return groups

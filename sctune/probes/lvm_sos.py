@@ -1,8 +1,8 @@
 """LVM as sos asks it: four commands for people instead of one report for programs.
 
-`pvs -a -v`, `vgs -v` and `lvs -a` round their sizes, and tell no uuid of an LV; `vgdisplay -vv` has both, in extents. Hidden LVs are
-in lvs alone: their uuids are device-mapper's, where they are active. The four are asked one after the other: where they do not tell of
-the same VGs and LVs, LVM was changed meanwhile, or part of an answer is missing, and nothing is told at all.
+`pvs -a -v`, `vgs -v` and `lvs -a` round their sizes, and tell no uuid of an LV; `vgdisplay -vv` has both, in extents. Hidden LVs
+are in lvs alone: their uuids are device-mapper's, where they are active. The four are asked one after the other: where they do not
+tell of the same VGs and LVs, LVM was changed meanwhile, or part of an answer is missing, and nothing is told at all.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ _LV_ATTR = re.compile(r"[a-zA-Z-]{6,10}")
 _SEGMENTS = {"t": "thin-pool", "V": "thin", "C": "cache", "r": "raid", "R": "raid", "m": "mirror", "M": "mirror", "d": "vdo-pool"}
 _DM_UUID = re.compile(r"(\S+) .* LVM-(\w{32})(\w{32})\S*\s*", re.ASCII)
 _USABLE = (0, 5)
+_NO_LIMIT = 1e9  # nothing runs: it is looked up
 _WHAT = "pvs, vgs, lvs, vgdisplay"
 
 
@@ -39,21 +40,25 @@ def probe(host: Host) -> LvmReport | Unavailable:
     """The report. Failed where the answers do not belong together."""
     answers: list[Completed] = []
     for argv in (PVS, VGS, LVS, DISPLAY):
-        completed = host.run(argv, timeout=0.0)
+        completed = host.run(argv, timeout=_NO_LIMIT)
         if isinstance(completed, Unavailable):
             return completed
         if completed.status not in _USABLE:
             detail = f"exit status {completed.status}: {lvm_messages.first_complaint(completed.stdout)}"
             return Unavailable(reason=Reason.FAILED, what=" ".join(argv), detail=detail[:200])
         answers.append(completed)
-    dm = host.run(DM, timeout=0.0)
+    dm = host.run(DM, timeout=_NO_LIMIT)
     try:
         report = parse(*(answer.stdout for answer in answers), dm="" if isinstance(dm, Unavailable) else dm.stdout)
     except ValueError as error:
         return Unavailable(reason=Reason.MALFORMED, what=_WHAT, detail=str(error)[:200])
     if isinstance(report, Unavailable):
         return report
-    return replace(report, physical_volumes=tuple(_with_device(host, pv) for pv in report.physical_volumes))
+    return replace(
+        report,
+        physical_volumes=tuple(_with_device(host, pv) for pv in report.physical_volumes),
+        seconds=max(answer.seconds for answer in answers),
+    )
 
 
 def parse(pvs: str, vgs: str, lvs: str, display: str, *, dm: str = "") -> LvmReport | Unavailable:
@@ -69,8 +74,9 @@ def parse(pvs: str, vgs: str, lvs: str, display: str, *, dm: str = "") -> LvmRep
         seen != {*groups}
         or not {row["VG"] for row in (*pv_table, *lv_table) if row["VG"]} <= seen
         or any({*group.volumes} != _visible(lv_table, name) for name, group in groups.items())
+        or any({*group.devices} != {row["PV UUID"] for row in pv_table if row["VG"] == name} for name, group in groups.items())
     ):
-        return Unavailable(reason=Reason.FAILED, what=_WHAT, detail="their answers are not of the same volumes")
+        return Unavailable(reason=Reason.FAILED, what=_WHAT, detail="their answers are not of the same VGs, LVs and PVs")
     uuids = _dm_uuids(dm)
     pv_rows = [_pv(row, groups) for row in pv_table if row.get("PV UUID")]
     vg_rows = [_vg(row, groups[row["VG"]]) for row in vg_table]
@@ -105,12 +111,10 @@ def _dm_uuids(text: str) -> dict[str, str]:
 
 def _pv(row: Row, groups: dict[str, Group]) -> Row:
     vg = groups.get(row["VG"])
-    exact = vg.devices.get(row["PV UUID"]) if vg is not None else None
     total, free = size(row["PSize"]), size(row["PFree"])
-    if vg is not None and exact is not None:
-        counts = exact.get("Total PE / Free PE", "").split(" / ")
-        if len(counts) == 2 and all(count.isascii() and count.isdecimal() and len(count) < 16 for count in counts):
-            total, free = (int(count) * vg.extent for count in counts)
+    if vg is not None:
+        extents, _, unused = vg.devices[row["PV UUID"]]["Total PE / Free PE"].partition(" / ")
+        total, free = lvm_display.number(extents, "Total PE") * vg.extent, lvm_display.number(unused, "Free PE") * vg.extent
     return {
         "pv_uuid": row["PV UUID"],
         "pv_name": row["PV"],
@@ -142,6 +146,7 @@ def _lv(row: Row, group: Group, uuids: dict[str, str]) -> Row:
     name, vg = row["LV"].strip("[]"), row["VG"]
     exact = group.volumes.get(name, {})
     mapper = f"{vg.replace('-', '--')}-{name.replace('-', '--')}"
+    # What lvs gives as a snapshot's size is that of its COW store.
     extents = exact.get("COW-table LE") or exact.get("Current LE")
     major, _, minor = exact.get("Block device", "").partition(":")
     attr = row["Attr"]
@@ -153,7 +158,7 @@ def _lv(row: Row, group: Group, uuids: dict[str, str]) -> Row:
         "vg_uuid": group.facts["VG UUID"],
         "vg_seqno": group.facts["Metadata Sequence No"],
         "lv_attr": attr,
-        "lv_size": str(lvm_display.whole({"LE": extents}, "LE") * group.extent if extents else size(row["LSize"])),
+        "lv_size": str(lvm_display.number(extents, "Current LE") * group.extent if extents else size(row["LSize"])),
         "lv_kernel_major": major,
         "lv_kernel_minor": minor,
         "snap_percent": row.get("Data%") or row.get("Snap%", ""),

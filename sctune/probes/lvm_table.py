@@ -9,6 +9,7 @@ after it (LVM, lib/report/report.c). So between two headings there is a place at
 
 from __future__ import annotations
 
+import itertools
 import re
 from typing import TYPE_CHECKING
 
@@ -21,8 +22,8 @@ _UNITS = {"b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40, "p": 1
 _SIZE = re.compile(r"<?(\d{1,15})(?:[.,](\d{1,6}))?([bBkmgtpesKMGTPES]?)", re.ASCII)
 _MESSAGE = re.compile(
     r"\s+(?:WARNING|Reloading|Loading|Couldn't|Cannot|Failed|Found|PV \S+ |Not using|No |Skipping|Wiping|Unable|Volume group "
-    r"|Recovery of|Consider|Check that|File descriptor|Using|Refusing|Incorrect|Please|Obtaining|Processing|Unlock|log/|device|global"
-    r"|/dev/\S+:|Device|Read-only|Logging|Setting|metadata|Metadata|Incompatible|The |If )"
+    r"|Recovery of|Consider|Check that|File descriptor|Using|Refusing|Incorrect|Please|Obtaining|Processing|Unlock|log/|device"
+    r"|global|/dev/\S+:|Device|Read-only|Logging|Setting|metadata|Metadata|Incompatible|The |If )"
 )
 
 
@@ -60,7 +61,7 @@ def parse(text: str, first: str, attributes: re.Pattern[str]) -> tuple[list[dict
 def _bounds(titles: Sequence[tuple[str, int, int]], rows: Sequence[str]) -> list[tuple[int, int | None]]:
     """Where each column begins and ends."""
     cuts = [0]
-    for (title, _, stop), (_, begin, _) in zip(titles, titles[1:], strict=False):
+    for (title, _, stop), (_, begin, _) in itertools.pairwise(titles):
         cut = next((place for place in range(stop, begin) if all(row[place : place + 1] in ("", " ") for row in rows)), None)
         if cut is None:
             raise ValueError(f"the column {title} does not end before the next")
@@ -77,4 +78,4 @@ def size(text: str) -> int:
         raise ValueError(f"{text[:40]!r} is no size")
     unit = _UNITS[match[3].lower() or "b"]
     digits = match[2] or "0"
-    return int(match[1]) * unit + int(digits) * unit // 10 ** len(digits)
+    return int(match[1]) * unit + int(digits) * unit // int(10 ** len(digits))

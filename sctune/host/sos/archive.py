@@ -1,8 +1,8 @@
 """A sos archive in memory: a tar (plain, gzip, bzip2 or xz) in one pass, or the folder it was unpacked to.
 
 Nothing is extracted, so nothing can lead out: a link is kept as the text it is and followed among the names of the archive, where
-its root is the root; a device is a name without content. An archive holds gigabytes of logs: of what no look asks for the name alone
-is kept, and of what is larger than any answer that it is so.
+its root is the root; a device is a name without content. An archive holds gigabytes of logs: of what no look asks for the name
+alone is kept, and of what is larger than any answer that it is so.
 """
 
 from __future__ import annotations
@@ -65,7 +65,8 @@ class Missing(enum.Enum):
 
 @dataclass(slots=True, kw_only=True)
 class Archive:
-    """The names of an archive, without the folder around them and without a slash in front. `folders` has the names in each folder."""
+    """The names of an archive, without the folder around them and without a slash in front. `folders` has the names in each
+    folder."""
 
     files: dict[str, bytes | Missing] = field(default_factory=dict)
     links: dict[str, str] = field(default_factory=dict)
@@ -177,8 +178,8 @@ def read_archive(path: str) -> Archive:
         raise
     except Exception as error:  # tarfile, zlib, bz2 and lzma raise a dozen kinds on damaged input
         raise UserError(f"{path} is a sos archive that is damaged or cut off ({first_line(error)})", _AGAIN) from error
-    if not archive.is_folder("sos_commands"):
-        raise UserError(f"{path} is a sos archive without what its commands said: there is no sos_commands in it", _AGAIN)
+    if not any(name.startswith("sos_commands/") for name in archive.files):
+        raise UserError(f"{path} is a sos archive without what its commands said: there is nothing in sos_commands", _AGAIN)
     return archive
 
 

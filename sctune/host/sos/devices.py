@@ -22,7 +22,9 @@ _ATTRIBUTE = re.compile(r'    ATTR\{([^}]+)\}=="(.*)"')
 _PARTITION = re.compile(r" *(\d{1,7}) +(\d{1,7}) +(\d{1,18}) (\S+)", re.ASCII)
 _DM_ROW = re.compile(r"(.+?) +(\d+) +(\d+) (\S{4,8}) +(-?\d+) +(-?\d+) +(\d+) ?(.*)", re.ASCII)
 _DM_TITLES = ("Name", "Maj", "Min", "Stat", "Open", "Targ", "Event", "UUID")
-_WHOLE = re.compile(r"sd[a-z]+|[sv]d[a-z]+|xvd[a-z]+|loop\d+|dm-\d+|md[_0-9][^/]*|nvme\d+n\d+|zram\d+|ram\d+|mmcblk\d+|sr\d+|vd[a-z]+", re.ASCII)
+_WHOLE = re.compile(
+    r"sd[a-z]+|[sv]d[a-z]+|xvd[a-z]+|loop\d+|dm-\d+|md[_0-9][^/]*|nvme\d+n\d+|zram\d+|ram\d+|mmcblk\d+|sr\d+|vd[a-z]+", re.ASCII
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

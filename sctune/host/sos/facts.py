@@ -1,4 +1,4 @@
-"""The answers that follow from what sos asked, each from one or two commands; what cannot be read of one leaves the others whole."""
+"""The answers that follow from what sos asked. What cannot be read of one command leaves the others whole."""
 
 from __future__ import annotations
 
@@ -45,7 +45,9 @@ def gather(asked: Asked) -> Facts:
     """All that an archive says."""
     clock, offset = _clock(asked)
     facts = Facts(processes=_processes(asked, clock, offset), clock=clock, identity=_identity(asked), spaces=_spaces(asked))
-    facts.files["/proc/uptime"] = f"{clock.boot:.2f} 0.00\n" if clock.boot else _unknown("/proc/uptime", "neither boot nor date is told")
+    facts.files["/proc/uptime"] = (
+        f"{clock.boot:.2f} 0.00\n" if clock.boot else _unknown("/proc/uptime", "neither boot nor date is told")
+    )
     _settings(asked, facts)
     nodes = asked.output("ls", "-lanR", "/dev")
     if isinstance(nodes, Output):

@@ -1,8 +1,8 @@
 """A host as a sos archive tells of it.
 
-Files that sos copied are read as they are. What it asked by commands answers our own questions where it means the same (see `facts`).
-Everything else is NOT_COLLECTED: from a file that is not in the archive nothing follows, unless sos copied the folder it would be in.
-Nobody's mode or owner is told, since sos writes some files anew to take secrets out.
+Files that sos copied are read as they are. What it asked by commands answers our own questions where it means the same (see
+`facts`). Everything else is NOT_COLLECTED: from a file that is not in the archive nothing follows, unless sos copied the folder it
+would be in. Nobody's mode or owner is told, since sos writes some files anew to take secrets out.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import re
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from sctune.host.base import Completed, FileKind, FileStat, Source
+from sctune.host.base import Completed, FileStat, Source
 from sctune.host.redact import redact_argv, redact_file, redact_text
 from sctune.host.sos.archive import Missing, read_archive
 from sctune.host.sos.facts import gather

@@ -25,7 +25,8 @@ _KINDS = {"b": FileKind.BLOCK, "d": FileKind.DIRECTORY, "-": FileKind.FILE}
 
 @dataclass(slots=True, kw_only=True)
 class Listing:
-    """Names by folder, targets by link, stats by path, numbers of character devices ("10:236"). A folder whose lines could not all be understood is not there."""
+    """Names by folder, targets by link, stats by path, numbers of character devices ("10:236"). A folder whose lines could not all
+    be understood is not there."""
 
     names: dict[str, tuple[str, ...]] = field(default_factory=dict)
     links: dict[str, str] = field(default_factory=dict)

@@ -1,9 +1,10 @@
 """What sos asked on the host: its manifest (sos_reports/manifest.json, sos 4.0 and later), or the names of what is there (before).
 
 The manifest names each command as it was run and the file its output went to; file names are never taken apart where it is there.
-sos 3.x wrote none. There the name of a file is the command line without a leading /bin/, /sbin/, /usr/bin/ or /usr/sbin/, every run
-of characters other than letters, digits, "_", "-", "." and "/" made one "_", "/" made ".", and " ._-" taken off both ends, cut where
-the file system wants it (`_mangle_command` in sos/report/plugins/__init__.py): what was asked is compared by what it would be called.
+sos 3.x wrote none. There the name of a file is the command line without a leading /bin/, /sbin/, /usr/bin/ or /usr/sbin/, every
+run of characters other than letters, digits, "_", "-", "." and "/" made one "_", "/" made ".", and " ._-" taken off both ends, cut
+where the file system wants it (`_mangle_command` in sos/report/plugins/__init__.py): what was asked is compared by what it would
+be called.
 
 **Truncation.** sos keeps the end of an output that is longer than --log-size. Since 4.2 the manifest says so (`truncated`) and the
 file is a link to sos_strings/PLUGIN/NAME.tailed; 4.0 and 4.1 say nothing, so that an output as large as the limit counts as cut.
@@ -63,16 +64,14 @@ class Output:
 
 @dataclass(slots=True, kw_only=True)
 class Asked:
-    """What sos asked, and what of it is in the archive. `specifications` are the patterns of the files it copied; `manifest` whether
-    there is one; `limit` from which size on an output is taken for cut, in bytes."""
+    """What sos asked, and what of it is in the archive. `specifications` are the patterns of the files it copied; `manifest`
+    whether there is one; `limit` from which size on an output is taken for cut, in bytes."""
 
     archive: Archive
     commands: dict[tuple[str, ...], Command] = field(default_factory=dict)
     specifications: set[str] = field(default_factory=set)
-    unfinished: bool = False
     manifest: bool = False
     limit: int = _DEFAULT_LOG_SIZE << 20
-    version: str = ""
 
     def output(self, *words: str) -> Output | Unavailable:
         """What a command said. The options by which sos keeps LVM harmless, and the columns it adds, do not count."""
@@ -156,12 +155,10 @@ def read(archive: Archive) -> Asked:
         if key not in asked.commands or asked.commands[key].file is None:
             asked.commands[key] = command
     asked.specifications = {one for plugin in plugins.values() for one in _specifications(plugin)}
-    asked.unfinished = any(isinstance(plugin, dict) and plugin.get("timeout_hit") is True for plugin in plugins.values())
-    cmdline, version = document.get("cmdline"), document.get("version")
+    cmdline = document.get("cmdline")
     match = _LOG_SIZE.search(cmdline) if isinstance(cmdline, str) else None
     if match is not None:
         asked.limit = int(match[1]) << 20 or 1 << 62  # 0: no limit
-    asked.version = version[:20] if isinstance(version, str) else ""
     return asked
 
 
@@ -188,7 +185,7 @@ def _words(line: str) -> tuple[str, ...]:
 
 
 def _specifications(plugin: Mapping[str, Any]) -> Iterator[str]:
-    if plugin.get("timeout_hit") is True:
+    if isinstance(plugin, dict) and plugin.get("timeout_hit") is True:
         return  # what it did not come to is not absent
     for one in _list(plugin, "files"):
         pattern = one.get("specification")

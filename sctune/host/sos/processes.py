@@ -18,7 +18,9 @@ from sctune.host.sos.times import parse_ctime
 if TYPE_CHECKING:
     from sctune.host.base import Clock
 
-_START = re.compile(r"(?<= )([A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4}) +(\S+) +(?:(\d+)-)?(\d+):(\d\d):(\d\d) (.*)", re.ASCII)
+_START = re.compile(
+    r"(?<= )([A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4}) +(\S+) +(?:(\d+)-)?(\d+):(\d\d):(\d\d) (.*)", re.ASCII
+)
 _HEAD = ("STARTED", "TT", "TIME", "CMD")
 _NAME_LENGTH = 15
 

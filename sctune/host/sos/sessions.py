@@ -1,7 +1,7 @@
 """`iscsiadm -m session -P 3` as the files of /sys/class/iscsi_session and iscsi_connection that it was printed from.
 
-open-iscsi reads these very files (usr/iscsi_sysfs.c, usr/session_info.c), so each line says what one of them holds. What it does not
-print (the intervals of NOP-Out, the session's creator) has no file here.
+open-iscsi reads these very files (usr/iscsi_sysfs.c, usr/session_info.c), so each line says what one of them holds. What it does
+not print (the intervals of NOP-Out, the session's creator) has no file here.
 """
 
 from __future__ import annotations
@@ -38,7 +38,11 @@ def parse(text: str) -> Tree:
     for target, facts in _sessions(text):
         number = facts.get("SID", "")
         current, persistent = (_PORTAL.fullmatch(facts.get(f"{kind} Portal", "")) for kind in ("Current", "Persistent"))
-        if not (number.isascii() and number.isdecimal() and len(number) < 10) or persistent is None or "iSCSI Session State" not in facts:
+        if (
+            not (number.isascii() and number.isdecimal() and len(number) < 10)
+            or persistent is None
+            or "iSCSI Session State" not in facts
+        ):
             raise ValueError(f"the session of {target[:80]} is not told whole")
         session, connection = f"/sys/class/iscsi_session/session{number}", f"/sys/class/iscsi_connection/connection{number}:0"
         sessions.append(f"session{number}")
