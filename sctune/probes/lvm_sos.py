@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     Row = dict[str, str]
 
 PVS, VGS, LVS, DISPLAY, DM = ("pvs", "-a", "-v"), ("vgs", "-v"), ("lvs", "-a"), ("vgdisplay", "-vv"), ("dmsetup", "info", "-c")
-_PV_ATTR = re.compile(r"[adu-][xe-][m-]")
+_PV_ATTR = re.compile(r"[adu-][xe-][m-]?")
 _VG_ATTR = re.compile(r"[wr][z-][x-][p-][a-z-][cs-]")
 _LV_ATTR = re.compile(r"[a-zA-Z-]{6,10}")
 _SEGMENTS = {"t": "thin-pool", "V": "thin", "C": "cache", "r": "raid", "R": "raid", "m": "mirror", "M": "mirror", "d": "vdo-pool"}

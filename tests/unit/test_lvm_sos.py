@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from sctune.host.base import Host
 
 ARCHIVE = Path(__file__).resolve().parent.parent / "scenarios" / "sos-volume-faults" / "host.tar.gz"
+NOTES = ARCHIVE.parents[2] / "data" / "operator-notes"
+PV_UUID = "u8vTQh-pEhU-9ID2-ewEO-kOIh-iwQx-Kb7Br"
 LINES = {"pvs": "pvs -a -v -o +x --nolocking", "vgs": "vgs -v -o +x", "lvs": "lvs -a -o +x", "vgdisplay": "vgdisplay -vv"}
 MIB = 1 << 20
 
@@ -53,27 +55,26 @@ def test_all_of_it_is_exact() -> None:
     report = probe(recorded())
     assert isinstance(report, LvmReport)
     vgs = {vg.name: vg for vg in report.volume_groups}
-    assert len(vgs) == 7
-    # vgs says <1.50g.
-    assert vgs["euca-ebs-storage-vg-vol-391D02F1"].size == 383 * 4 * MIB
-    assert vgs["euca-ebs-storage-vg-vol-391D02F1"].snapshot_count == 1
-    assert (vgs["lab-missing-2"].partial, vgs["lab-missing-2"].missing_pv_count, vgs["lab-missing-2"].seqno) != (False, 0, 0)
     lvs = {lv.name: lv for lv in report.logical_volumes}
-    snapshot = lvs["euca-snap-57C303B5"]
-    # The size of a snapshot is that of its COW store, as lvs has it.
-    assert (snapshot.size, snapshot.origin, snapshot.snapshot_invalid) == (16 * MIB, "euca-vol-391D02F1", True)
-    volume = lvs["euca-vol-391D02F1"]
-    assert (volume.size, volume.tags, volume.open, volume.device) == (1 << 30, ("vol-391D02F1",), True, (253, 0))
+    assert len(vgs) == 7
+    (snapshot,) = (lv for lv in report.logical_volumes if lv.snapshot_invalid)
+    # vgs says <1.50g, and the size of a snapshot is that of its COW store, as lvs has it.
+    assert (vgs[snapshot.vg].size, vgs[snapshot.vg].snapshot_count, snapshot.size) == (383 * 4 * MIB, 1, 16 * MIB)
+    volume = lvs[snapshot.origin]
+    assert (volume.size, volume.tags, volume.open) == (1 << 30, (volume.name.replace("euca-", ""),), True)
     assert volume.created is not None
+    (partial,) = (vg for vg in report.volume_groups if vg.partial)
+    assert (partial.name.startswith("lab-missing-"), partial.missing_pv_count, partial.seqno > 1) == (True, 1, True)
     pool = lvs["pool0"]
     assert (pool.segment_types, pool.layout, pool.data_percent) == (("thin-pool",), ("thin", "pool"), 1.0)
     assert lvs["thin1"].pool == "pool0"
     by_uuid = {pv.uuid: pv for pv in report.physical_volumes}
-    assert [by_uuid[uuid].path for uuid in lvs["thin1"].pv_uuids] == ["/dev/loop8"]
-    assert by_uuid[volume.pv_uuids[0]].device == (7, 0)
+    assert [by_uuid[uuid].vg for uuid in lvs["thin1"].pv_uuids] == [lvs["thin1"].vg]
+    below = by_uuid[volume.pv_uuids[0]]
+    assert below.path == f"/dev/loop{below.device[1] if below.device else ''}"
     assert {lv.name for lv in report.internal} == {"pool0_tdata", "pool0_tmeta"}
     (missing,) = (pv for pv in report.physical_volumes if pv.missing)
-    assert missing.last_path == "/dev/loop8"
+    assert missing.last_path.startswith("/dev/loop")
     assert all("Reloading" not in line for line in report.warnings)
 
 
@@ -160,10 +161,52 @@ def test_without_a_manifest_it_is_the_same(tmp_path: Path) -> None:
 
 
 def test_a_vg_made_meanwhile_is_not_half_told() -> None:
-    fewer = "\n".join(line for line in texts()["lvs"].split("\n") if "lab-thin-3" not in line)
+    fewer = "\n".join(line for line in texts()["lvs"].split("\n") if "lab-thin-" not in line)
     report = parse(lvs=fewer)
     assert isinstance(report, Unavailable)
     assert report.reason is Reason.FAILED
+
+
+def _indented(name: str) -> str:
+    """A listing of the notes, whose indentation was lost."""
+    text = (NOTES / name).read_text()
+    return "\n".join(f"  {line}" if line else "   " for line in text.rstrip("\n").split("\n"))
+
+
+def test_a_host_of_2012(tmp_path: Path) -> None:
+    """LVM 2.02 of an operator's notes: names of LVs are paths, sizes in GB, attributes of six letters, Snap%."""
+    pvs = "".join(
+        f"  {name:10} {vg:11} {fmt:4} {attr:4} {sizes:20} {uuid:38}\n"
+        for name, vg, fmt, attr, sizes, uuid in (
+            ("PV", "VG", "Fmt", "Attr", "PSize  PFree DevSize", "PV UUID"),
+            ("/dev/loop1", "vg-WsNskQ..", "lvm2", "a-", "15.00G     0  15.00G", f"{PV_UUID}Z"),
+            ("/dev/loop2", "vg-WsNskQ..", "lvm2", "a-", " 7.50G     0   7.50G", f"{PV_UUID}A"),
+        )
+    )
+    vgs = (
+        "    Using volume group(s) on command line\n"
+        "  VG          Attr   Ext   #PV #LV #SN VSize  VFree VG UUID                                VMdaFree  VMdaSize  VG Tags\n"
+        "  vg-WsNskQ.. wz--n- 4.00M   2   2   1 22.50G    0  Dh0Xs7-Pvlr-vUbm-d1mA-7pCf-I94z-dS3r0l    94.00K   188.00K        \n"
+    )
+    lvs = (
+        "  LV                VG          Attr   LSize  Origin        Snap%  Move Log Copy%  Convert LV Tags Devices     \n"
+        "  lv-OWzOIQ..       vg-WsNskQ.. owi-ao 15.00G                                                       /dev/loop1(0)\n"
+        "  lv-snap-CfzmRA..  vg-WsNskQ.. swi-ao  7.50G lv-OWzOIQ..     0.00                                  /dev/loop2(0)\n"
+    )
+    devices = "".join(
+        f"\n  PV Name               /dev/loop{number}\n  PV UUID               {PV_UUID}{letter}\n"
+        f"  PV Status             allocatable\n  Total PE / Free PE    {total} / 0\n"
+        for number, letter, total in ((1, "Z", 3840), (2, "A", 1919))
+    )
+    display = f"{_indented('vgdisplay-copying.txt')}\n{_indented('lvdisplay-copying.txt')}\n  --- Physical volumes ---{devices}"
+    lines = {LINES["pvs"]: pvs, LINES["vgs"]: vgs, LINES["lvs"]: lvs, LINES["vgdisplay"]: display}
+    report = probe(host(tmp_path, lines, manifest=False))
+    assert isinstance(report, LvmReport)
+    volume, snapshot = report.logical_volumes
+    assert (volume.name, volume.size, volume.device) == ("lv-OWzOIQ..", 15 << 30, (253, 4))
+    assert (snapshot.origin, snapshot.size, snapshot.snap_percent) == ("lv-OWzOIQ..", 1919 * 4 * MIB, 0.0)
+    assert report.volume_groups[0].seqno == 5
+    assert [pv.size for pv in report.physical_volumes] == [15 << 30, 1919 * 4 * MIB]
 
 
 def test_sizes() -> None:

@@ -50,6 +50,7 @@ UDEV = """
     ATTRS{size}=="1"
 """
 UDEV_IDLE = '  looking at device \'/devices/virtual/block/loop1\':\n    ATTR{ro}=="0"\n    ATTR{size}=="0"\n'
+LOOP = {"backing_file": "/srv/file", "offset": "0", "sizelimit": "0", "autoclear": "0", "dio": "0", "partscan": "0"}
 DM_INFO = "Name     Maj Min Stat Open Targ Event  UUID      \nvg-a b   253   0 LsBw    1    1      0 LVM-abc   \n"
 BLOCK = {
     "ls -lanR /sys/block": SYS_BLOCK,
@@ -269,6 +270,19 @@ def test_nodes_of_dev(tmp_path: Path) -> None:
     elsewhere = found.stat("/etc/iscsi/iscsid.conf")
     assert isinstance(elsewhere, Unavailable)
     assert elsewhere.reason is Reason.NOT_COLLECTED
+
+
+def test_another_ls_is_as_good(tmp_path: Path) -> None:
+    found = host(tmp_path, {"ls -alZR /sys/block": SYS_BLOCK.replace("0 0 0 Nov", "root root ? 0 Nov")})
+    assert found.list("/sys/block") == ("dm-0", "loop0", "loop1", "sda")
+
+
+def test_loop_devices_by_what_later_sos_copies(tmp_path: Path) -> None:
+    files = {f"sys/block/loop0/loop/{name}": f"{text}\n" for name, text in LOOP.items()} | {"proc/partitions": PARTITIONS}
+    found = host(tmp_path, BLOCK, files, copied=["/sys/block/loop*/loop/", "/sys/block/*/queue/"])
+    state = probe_loops(found)
+    assert not isinstance(state, Unavailable)
+    assert [loop.backing_file for loop in state.devices] == ["/srv/file"]
 
 
 def test_a_folder_that_is_not_understood_is_left_out() -> None:

@@ -49,9 +49,7 @@ def gather(asked: Asked) -> Facts:
         f"{clock.boot:.2f} 0.00\n" if clock.boot else _unknown("/proc/uptime", "neither boot nor date is told")
     )
     _settings(asked, facts)
-    nodes = asked.output("ls", "-lanR", "/dev")
-    if isinstance(nodes, Output):
-        facts.nodes = listing.parse(nodes.text)
+    facts.nodes = _listing(asked, "/dev")
     _devices(asked, facts)
     _sessions(asked, facts)
     return facts
@@ -123,6 +121,16 @@ def _first(asked: Asked, *commands: tuple[str, ...]) -> Output | Unavailable:
     return next((answer for answer in answers if isinstance(answer, Output)), answers[0])
 
 
+def _listing(asked: Asked, path: str) -> Listing:
+    """A folder and all below it, by the `ls` of whatever version of sos: -lanR, or other options that list the same."""
+    others = (words for words in asked.with_prefix("ls") if len(words) == 3 and words[2] == path and {*"lR"} < {*words[1]})
+    for words in (("ls", "-lanR", path), *others):
+        said = asked.output(*words)
+        if isinstance(said, Output):
+            return listing.parse(said.text)
+    return listing.Listing()
+
+
 def _settings(asked: Asked, facts: Facts) -> None:
     """`sysctl -a` as the files of /proc/sys. A key's dots are its slashes; a slash in it is a dot of an interface's name."""
     said = asked.output("sysctl", "-a")
@@ -136,8 +144,7 @@ def _settings(asked: Asked, facts: Facts) -> None:
 
 
 def _devices(asked: Asked, facts: Facts) -> None:
-    said = asked.output("ls", "-lanR", "/sys/block")
-    shown = listing.parse(said.text) if isinstance(said, Output) else listing.Listing()
+    shown = _listing(asked, "/sys/block")
     names = shown.names.get("/sys/block")
     if names is None and "/sys/block/*/queue/" in asked.specifications:
         copied = asked.archive.names_in("sys/block")
