@@ -307,3 +307,32 @@ def test_the_process_table_raises_nothing_but_value_errors(first: str, second: s
         processes.parse(PS + first, PS_NAMES + second, Clock(now=1.0, boot=1.0), 0.0)
     except ValueError:
         return
+
+
+def test_no_secret_of_an_archive_is_told(tmp_path: Path) -> None:
+    """Debian's sos leaves CHAP passwords in iscsid.conf, and command lines as they are."""
+    secret = "hunter2hunter2"
+    found = host(
+        tmp_path,
+        {
+            **BLOCK,
+            "dmesg": f"[    1.0] x: iscsiadm --op update --name node.session.auth.password --value {secret}\n",
+            "dmsetup table": f"c: 0 8 crypt aes-xts-plain64 {secret.encode().hex() * 4} 0 7:0 0\n",
+            "sysctl -a": f"kernel.core_pattern = |/bin/x --password {secret}\n",
+            "systemctl show service --all": f"ExecStart=tgtadm --password {secret}\n",
+        },
+        {
+            "etc/iscsi/iscsid.conf": f"node.session.auth.password = {secret}\n",
+            "etc/tgt/targets.conf": f"<target iqn.x>\n  incominguser u {secret}\n</target>\n",
+            "proc/cmdline": f"root=iscsi:u:{secret}@10.0.0.1::3260::iqn.x quiet\n",
+        },
+    )
+    files = [
+        found.read(path)
+        for path in ("/etc/iscsi/iscsid.conf", "/etc/tgt/targets.conf", "/proc/cmdline", "/proc/sys/kernel/core_pattern")
+    ]
+    said = [*files, found.kernel_log(), found.dm(DmQuery.TABLE), found.run(("systemctl", "show", "service", "--all"), timeout=1.0)]
+    assert not any(isinstance(one, Unavailable) for one in said)
+    for one in said:
+        assert secret not in repr(one)
+        assert secret.encode().hex() not in repr(one)
