@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _HEADINGS = ("PV UUID", "1st PE", "VG UUID", "VG Tags", "System ID", "Lock Type", "LV Tags", "LV UUID")
 _HEADING = re.compile("|".join((*map(re.escape, _HEADINGS), r"\S+")))
+_WIDEST = 4096
 _UNITS = {"b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40, "p": 1 << 50, "e": 1 << 60, "s": 512}
 _SIZE = re.compile(r"<?(\d{1,15})(?:[.,](\d{1,6}))?([bBkmgtpesKMGTPES]?)", re.ASCII)
 _MESSAGE = re.compile(
@@ -41,6 +42,8 @@ def parse(text: str, first: str, attributes: re.Pattern[str]) -> tuple[list[dict
             raise ValueError(f"neither heading nor message: {strange.strip()[:60]!r}")
         return [], [line.strip() for line in lines]
     heading = lines[start]
+    if len(heading) > _WIDEST:
+        raise ValueError("a heading that is wider than any")
     titles = [(match[0], match.start(), match.end()) for match in _HEADING.finditer(heading)]
     at = next(begin for title, begin, _ in titles if title == "Attr")
     rows: list[str] = []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +15,7 @@ from sctune.host.base import Clock, DmQuery, FileKind
 from sctune.host.sos import devices, listing, processes, sessions, space
 from sctune.host.sos.times import boot_time, parse_ctime
 from sctune.model.initiator import IscsiSession
+from sctune.probes import lvm_display, lvm_sos
 from sctune.probes.dm import probe as probe_dm
 from sctune.probes.iscsi_sessions import probe as probe_sessions
 from sctune.probes.loop import probe as probe_loops
@@ -299,6 +302,24 @@ def test_parsers_raise_nothing_but_value_errors(text: str) -> None:
             parse(text)
         except ValueError:
             continue
+
+
+@pytest.mark.parametrize("unit", [" ", "1 ", ":", "a: ", "LVM-", "x" * 64 + " LVM-", "root ", " 1"])
+def test_long_lines_take_no_long_time(unit: str) -> None:
+    line = unit * (400_000 // len(unit))
+    began = time.monotonic()
+    for text in (line, f"drwxr-xr-x 1 0 0 {line}", f"/dev:\nbrw-rw---- 1 0 6 {line}", f"{DM_INFO}{line}\n", f"{PS}{line}\n"):
+        listing.parse(text)
+        space.parse(text, text)
+        devices.attributes(text)
+        for parse in (devices.partitions, devices.dm_rows, sessions.parse, lvm_display.parse, lvm_sos._dm_uuids):
+            with contextlib.suppress(ValueError):
+                parse(text)
+        with contextlib.suppress(ValueError):
+            processes.parse(text, PS_NAMES + line, Clock(now=1.0, boot=1.0), 0.0)
+        with contextlib.suppress(ValueError):
+            lvm_sos.parse(text, text, f"  LV VG Attr {line}x\n  a b -wi-a----- {line}", text)
+    assert time.monotonic() - began < 20.0
 
 
 @given(st.text(alphabet="abc123 :\n[]/"), st.text(alphabet="abc123 :\n[]/"))

@@ -251,7 +251,7 @@ def _folder(path: str) -> Archive:
             found.add(name, Missing.OTHER)
         else:
             if name.startswith("sos_commands/"):
-                found.written = max(found.written, os.lstat(place).st_mtime)
+                found.written = max(found.written, min(os.lstat(place).st_mtime, _NEVER))
             found.add(name, _read(place))
     return found
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _ATTRIBUTE = re.compile(r'    ATTR\{([^}]+)\}=="(.*)"')
 _PARTITION = re.compile(r" *(\d{1,7}) +(\d{1,7}) +(\d{1,18}) (\S+)", re.ASCII)
-_DM_ROW = re.compile(r"(.+?) +(\d+) +(\d+) (\S{4,8}) +(-?\d+) +(-?\d+) +(\d+) ?(.*)", re.ASCII)
+_DM_ROW = re.compile(r"(?<= )(\d{1,7}) +(\d{1,7}) (\S{4,8}) +-?\d{1,9} +-?\d{1,9} +\d{1,10}(?: (.*))?$", re.ASCII)
 _DM_TITLES = ("Name", "Maj", "Min", "Stat", "Open", "Targ", "Event", "UUID")
 _WHOLE = re.compile(
     r"sd[a-z]+|[sv]d[a-z]+|xvd[a-z]+|loop\d+|dm-\d+|md[_0-9][^/]*|nvme\d+n\d+|zram\d+|ram\d+|mmcblk\d+|sr\d+|vd[a-z]+", re.ASCII
@@ -84,11 +84,17 @@ def dm_rows(text: str) -> tuple[DmRow, ...]:
         raise ValueError(f"not a report of dmsetup: {(lines or [''])[0][:60]!r}")
     rows: list[DmRow] = []
     for line in lines[titles + 1 :]:
-        match = _DM_ROW.fullmatch(line.rstrip())
-        if match is None:
+        match = _DM_ROW.search(line.rstrip())
+        if match is None or not line[: match.start()].strip():
             raise ValueError(f"not a line of dmsetup info: {line[:60]!r}")
         rows.append(
-            DmRow(name=match[1], major=int(match[2]), minor=int(match[3]), suspended="s" in match[4], uuid=match[8].strip())
+            DmRow(
+                name=line[: match.start()].rstrip(),
+                major=int(match[1]),
+                minor=int(match[2]),
+                suspended="s" in match[3],
+                uuid=(match[4] or "").strip(),
+            )
         )
     return tuple(rows)
 

@@ -58,6 +58,10 @@ class SosHost:
         self._asked = asked
         self._archive = asked.archive
         self._facts = gather(asked)
+        self._patterns: dict[str, list[list[str]]] = {}
+        for pattern in asked.specifications:
+            first, *rest = pattern.strip("/").split("/")
+            self._patterns.setdefault(first, []).append(rest)
 
     def close(self) -> None:
         """Nothing was started."""
@@ -187,12 +191,11 @@ class SosHost:
 
     def _copied(self, path: str) -> bool:
         """Whether sos copied all that is at or below a path: a pattern that it copied by stands for it or for a folder above."""
-        parts = path.strip("/").split("/")
-        for pattern in self._asked.specifications:
-            wanted = pattern.strip("/").split("/")
-            if len(wanted) <= len(parts) and all(fnmatchcase(part, one) for part, one in zip(parts, wanted, strict=False)):
-                return True
-        return False
+        first, *parts = path.strip("/").split("/")
+        return any(
+            len(wanted) <= len(parts) and all(fnmatchcase(part, one) for part, one in zip(parts, wanted, strict=False))
+            for wanted in self._patterns.get(first, ())
+        )
 
     def _must_be_there(self, path: str) -> bool:
         """Whether a file that is not in the archive is not on the host either. Below /proc and /sys a missing folder says so, in

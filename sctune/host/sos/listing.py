@@ -16,7 +16,7 @@ from sctune.host.base import FileKind, FileStat
 from sctune.records import dataclass, field
 
 _ENTRY = re.compile(
-    r"([bcdlps-])([r-][w-][xsS-][r-][w-][xsS-][r-][w-][xtT-])[.+@]? +\d+ +(\S+) +\S+ +(?:\S*:\S*:\S+ +|\? +)?"
+    r"([bcdlps-])([r-][w-][xsS-][r-][w-][xsS-][r-][w-][xtT-])[.+@]? +\d+ +(\S+) +\S+ +(?:[^\s:]*:[^\s:]*:\S+ +|\? +)?"
     r"(?:(\d+), *(\d+)|\S+) +[A-Z][a-z]{2} +\d{1,2} +(?:\d{1,2}:\d\d|\d{4,}) (.*)",
     re.ASCII,
 )

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from sctune.host.base import Clock
 
 _START = re.compile(
-    r"(?<= )([A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4}) +(\S+) +(?:(\d+)-)?(\d+):(\d\d):(\d\d) (.*)", re.ASCII
+    r"(?<= )([A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4}) +(\S+) +(?:(\d{1,6})-)?(\d{1,6}):(\d\d):(\d\d) (.*)",
+    re.ASCII,
 )
 _HEAD = ("STARTED", "TT", "TIME", "CMD")
 _NAME_LENGTH = 15

@@ -6,7 +6,7 @@ import re
 
 from sctune.host.base import FilesystemSpace
 
-_ROW = re.compile(r"(.+?) +(\d+) +(\d+) +(\d+) +(?:\d+%|-) (/.*)", re.ASCII)
+_FIGURES = re.compile(r"(?<= )(\d{1,18}) +(\d{1,18}) +(\d{1,18}) +(?:\d{1,3}%|-) (/.*)", re.ASCII)
 
 
 def parse(blocks: str, inodes: str) -> dict[str, FilesystemSpace]:
@@ -29,10 +29,10 @@ def _rows(text: str) -> dict[str, tuple[int, int, int]]:
     found: dict[str, tuple[int, int, int]] = {}
     before = ""
     for line in text.split("\n"):
-        match = _ROW.fullmatch(before + line if before else line)
+        match = _FIGURES.search(before + line)
         before = ""
         if match is not None:
-            found[match[5]] = (int(match[2]), int(match[3]), int(match[4]))
+            found[match[4]] = (int(match[1]), int(match[2]), int(match[3]))
         elif line.startswith(("/", "overlay")) and len(line.split()) == 1:
             before = line + " "
     return found

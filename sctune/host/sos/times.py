@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _CTIME = re.compile(r"[A-Z][a-z]{2} ([A-Z][a-z]{2}) +(\d{1,2}) (\d\d):(\d\d):(\d\d) (?:([AP])M )?(?:\S+ )?(\d{4})", re.ASCII)
+_FIRST_YEAR = 1970
 _BTIME = re.compile(r"^btime (\d{1,12})$", re.MULTILINE | re.ASCII)
 
 
@@ -18,7 +19,7 @@ def parse_ctime(text: str) -> float | None:
     hour = int(match[3]) % 12 + (12 if match[6] == "P" else 0) if match[6] else int(match[3])
     try:
         made = datetime(int(match[7]), _MONTHS.index(match[1]) + 1, int(match[2]), hour, int(match[4]), int(match[5]), tzinfo=UTC)
-        return made.timestamp()
+        return made.timestamp() if made.year >= _FIRST_YEAR else None
     except (ValueError, OverflowError):
         return None
 
