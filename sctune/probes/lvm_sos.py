@@ -31,6 +31,7 @@ _VG_ATTR = re.compile(r"[wr][z-][x-][p-][a-z-][cs-]")
 _LV_ATTR = re.compile(r"[a-zA-Z-]{6,10}")
 _SEGMENTS = {"t": "thin-pool", "V": "thin", "C": "cache", "r": "raid", "R": "raid", "m": "mirror", "M": "mirror", "d": "vdo-pool"}
 _DM_UUID = re.compile(r"(\S+) .* LVM-(\w{32})(\w{32})\S*\s*", re.ASCII)
+_NUMBER = re.compile(r"(\d{1,7}):(\d{1,7})\n", re.ASCII)
 _USABLE = (0, 5)
 _NO_LIMIT = 1e9  # nothing runs: it is looked up
 _WHAT = "pvs, vgs, lvs, vgdisplay"
@@ -57,7 +58,8 @@ def probe(host: Host) -> LvmReport | Unavailable:
     return replace(
         report,
         physical_volumes=tuple(_with_device(host, pv) for pv in report.physical_volumes),
-        seconds=max(answer.seconds for answer in answers),
+        # Without a manifest nobody tells.
+        seconds=max(answer.seconds for answer in answers) or None,
     )
 
 
@@ -92,7 +94,7 @@ def parse(pvs: str, vgs: str, lvs: str, display: str, *, dm: str = "") -> LvmRep
         internal=tables.internal,
         duplicates=messages.duplicates,
         warnings=tuple(line for line in messages.warnings if line != "Reloading config files"),
-        seconds=0.0,
+        seconds=None,
     )
 
 
@@ -174,5 +176,11 @@ def _lv(row: Row, group: Group, uuids: dict[str, str]) -> Row:
 
 
 def _with_device(host: Host, pv: PhysicalVolume) -> PhysicalVolume:
-    """With the number of its device, which the tables do not tell: that of the node LVM names."""
-    return pv if pv.missing else replace(pv, device=getattr(host.stat(pv.path), "rdevice", None))
+    """With the number of its device, which the tables do not tell: that of the node LVM names, or of the device of that name."""
+    if pv.missing:
+        return pv
+    device = getattr(host.stat(pv.path), "rdevice", None)
+    number = host.read(f"/sys/block/{pv.path.removeprefix('/dev/')}/dev") if device is None else ""
+    if isinstance(number, str) and (match := _NUMBER.fullmatch(number)):
+        device = int(match[1]), int(match[2])
+    return replace(pv, device=device)

@@ -25,6 +25,9 @@ _DEVICE = re.compile(r"(?<!\S)(\d{1,7}):(\d{1,7})(?!\S)", re.ASCII)
 _LOSETUP = re.compile(r"/dev/(loop\d{1,7}): \[[^\]]*\](?::\d+)? \((.*)\)((?:, (?:offset|sizelimit|encryption) .*)?)", re.ASCII)
 _CUT = 62
 """Old losetup cuts a name there (LO_NAME_SIZE), and ends it with a star."""
+_RELEASE = re.compile(r"(\d{1,4})\.(\d{1,4})", re.ASCII)
+_LOOP_CONTROL = "10:237\n"
+"""A fixed number (LOOP_CTRL_MINOR, include/linux/miscdevice.h)."""
 _QUARTER = 900
 
 
@@ -159,9 +162,17 @@ def _devices(asked: Asked, facts: Facts) -> None:
         facts.files.update(devices.of_udev(name, attributes))
         if attributes:
             facts.files.setdefault(f"/sys/block/{name}/loop/backing_file", _backing(name, attributes))
+    if any(name.startswith("loop") for name in names) and _has_loop_control(facts.identity.kernel):
+        facts.files["/sys/class/misc/loop-control/dev"] = _LOOP_CONTROL
     _numbers(asked, facts, names)
     _mapped(asked, facts)
     _backing_files(asked, facts)
+
+
+def _has_loop_control(kernel: str) -> bool:
+    """Whether a kernel that has loop devices has /dev/loop-control: the driver makes it since Linux 3.1 (drivers/block/loop.c)."""
+    release = _RELEASE.match(kernel)
+    return release is not None and (int(release[1]), int(release[2])) >= (3, 1)
 
 
 def _backing(name: str, attributes: dict[str, str]) -> Unavailable:
