@@ -12,7 +12,7 @@ Body: TypeAlias = Callable[[], int]
 of its own."""
 
 From = Annotated[
-    str | None, typer.Option("--from", metavar="PATH", help="Look at a capture (file or folder) instead of this machine.")
+    str | None, typer.Option("--from", metavar="PATH", help="Look at a capture or sos archive (file or folder), not here.")
 ]
 Root = Annotated[
     str | None, typer.Option("--root", metavar="DIR", help="Look at a file tree, e.g. a mounted image; runs no command.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sctune.model.units import SECTOR
-from sctune.unavailable import Reason, Unavailable, known
+from sctune.unavailable import Reason, Unavailable, known, need
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -59,3 +59,11 @@ def all_could_be_seen(inventory: Inventory) -> bool:
         return not tgt.unanswered
     processes = known(inventory.processes)
     return tgt.reason is Reason.ABSENT and not (processes and processes.tgtd)
+
+
+def need_carried(inventory: Inventory) -> None:
+    """Raises CannotLook where it is not known what lies on loop devices: they are not told, or writable ones are there and LVM,
+    which would tell what is on them, is not."""
+    state, lvm = need(inventory.loops), inventory.lvm
+    if isinstance(lvm, Unavailable) and lvm.reason is not Reason.ABSENT and any(not loop.read_only for loop in state.devices):
+        need(lvm)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def open_host(from_path: str | None, root: str | None) -> Host:
-    """The live machine, or the capture (a file or a folder) or the file tree that was named.
+    """The live machine, or the capture or sos archive (a file or a folder) or the file tree that was named.
 
     A live host has a child process: close it (`close`) when done. Raises UserError.
     """
@@ -21,8 +21,14 @@ def open_host(from_path: str | None, root: str | None) -> Host:
     if from_path is not None:
         from sctune.host.bundle import read_bundle
         from sctune.host.capture import CaptureHost
+        from sctune.host.unpack import SosFound
 
-        return CaptureHost(read_bundle(from_path))
+        try:
+            return CaptureHost(read_bundle(from_path))
+        except SosFound:
+            from sctune.host.sos.host import open_archive
+
+            return open_archive(from_path)
     if root is not None:
         return _open_root(root)
     from sctune.host.live import LiveHost
@@ -46,8 +52,8 @@ def _open_root(root: str) -> Host:
         raise UserError(f"cannot read {root}: {os.strerror(error.errno or 0)}", "Run it as somebody who may.") from error
     if "sos_commands" in names:
         raise UserError(
-            f"{root} is an unpacked sos archive, which this version of sctune cannot read yet",
-            "Run 'sctune capture -o FILE' on the host instead.",
+            f"{root} is an unpacked sos archive, not a file tree",
+            f"Read it with --from {root}.",
         )
     if not names & {"etc", "proc", "sys", "run", "var"}:
         raise UserError(

@@ -31,7 +31,7 @@ _SOS = frozenset({"sos_commands", "sos_reports", "sos_logs", "sos_strings"})
 _REMAKE = "Make it again with 'sctune capture -o FILE' on the host, or copy it again."
 
 
-class _Hostile(Exception):
+class Hostile(Exception):
     """More than a capture ever holds."""
 
 
@@ -40,7 +40,7 @@ class _Reads(Protocol):
 
 
 def unpack(path: str) -> dict[str, bytes]:
-    """The members of a capture by name, the one folder that may be around them taken off. Raises UserError."""
+    """The members of a capture by name, the one folder that may be around them taken off. Raises UserError, SosFound."""
     try:
         # Non-blocking: a FIFO without a writer would stop us here.
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
@@ -56,12 +56,12 @@ def unpack(path: str) -> dict[str, bytes]:
                 found = _tar(file, path)
             else:
                 raise UserError(f"{path} is neither a file nor a folder", "Name what 'sctune capture -o FILE' wrote.")
-        except UserError:
+        except (UserError, SosFound):
             raise
-        except _Hostile as error:
+        except Hostile as error:
             raise UserError(f"{path} is no sound capture: {error}", _REMAKE) from error
         except Exception as error:  # tarfile, zlib and lzma raise a dozen kinds on damaged input
-            raise UserError(f"{path} is no capture, or it is damaged or cut off ({_first_line(error)})", _REMAKE) from error
+            raise UserError(f"{path} is no capture, or it is damaged or cut off ({first_line(error)})", _REMAKE) from error
     return _without_top(found)
 
 
@@ -78,15 +78,12 @@ class _Closing:
         os.close(self._descriptor)
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0][:120]
 
 
-def _refuse_sos(path: str) -> UserError:
-    return UserError(
-        f"{path} is a sos archive, which this version of sctune cannot read yet",
-        "Run 'sctune capture -o FILE' on the host instead.",
-    )
+class SosFound(Exception):
+    """It is no capture but a sos archive, for `sctune.host.sos`."""
 
 
 def _without_top(found: dict[str, bytes]) -> dict[str, bytes]:
@@ -105,7 +102,7 @@ def _wanted(name: str) -> bool:
     return first in _TOPS or second in _TOPS
 
 
-def _is_sos(name: str) -> bool:
+def is_sos(name: str) -> bool:
     parts = name.split("/", 2)
     return parts[0] in _SOS or (len(parts) > 1 and parts[1] in _SOS)
 
@@ -113,7 +110,7 @@ def _is_sos(name: str) -> bool:
 def _folder(path: str) -> dict[str, bytes]:
     names = set(os.listdir(path))
     if "capture.json" not in names and names & _SOS:
-        raise _refuse_sos(path)
+        raise SosFound
     if "capture.json" not in names:
         raise UserError(
             f"{path} is no capture: there is no capture.json in it",
@@ -124,9 +121,9 @@ def _folder(path: str) -> dict[str, bytes]:
     for name, place, size in _files(path, "", 0):
         total += size + _MEMBER_COST
         if total > LARGEST_CAPTURE:
-            raise _Hostile(f"it is larger than {LARGEST_CAPTURE // 2**20} MiB")
+            raise Hostile(f"it is larger than {LARGEST_CAPTURE // 2**20} MiB")
         if size > LARGEST_MEMBER:
-            raise _Hostile(f"{name} is larger than {LARGEST_MEMBER // 2**20} MiB")
+            raise Hostile(f"{name} is larger than {LARGEST_MEMBER // 2**20} MiB")
         with open(os.open(place, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
             # One byte more than it said: a file that grows meanwhile is not read for ever.
             found[name] = file.read(size + 1)
@@ -136,7 +133,7 @@ def _folder(path: str) -> dict[str, bytes]:
 def _files(folder: str, prefix: str, depth: int) -> Iterator[tuple[str, str, int]]:
     """Regular files below a folder: name, path, size. Links are not followed."""
     if depth > 64:
-        raise _Hostile("its folders are nested too deep")
+        raise Hostile("its folders are nested too deep")
     with os.scandir(folder) as entries:
         for entry in entries:
             name = prefix + entry.name
@@ -151,28 +148,28 @@ def _files(folder: str, prefix: str, depth: int) -> Iterator[tuple[str, str, int
 def _tar(file: _Reads, path: str) -> dict[str, bytes]:
     import tarfile
 
-    raw = _decompressed(file)
+    raw = decompressed(file)
     head = _exactly(raw, len(SCRIPT_MARK))
     if head == SCRIPT_MARK:
         return {SCRIPT: head + _text(raw)}
-    stream = _Stream(_Prefixed(head, raw))
+    stream = Stream(_Prefixed(head, raw))
     found: dict[str, bytes] = {}
     total = 0
     with tarfile.TarFile(fileobj=stream, mode="r", encoding="utf-8", errors="surrogateescape") as tar:  # type: ignore[arg-type]
-        while (member := _next(tar, stream)) is not None:
+        while (member := next_member(tar, stream)) is not None:
             name = member.name.removeprefix("./")
-            if _is_sos(name):
-                raise _refuse_sos(path)
+            if is_sos(name):
+                raise SosFound
             # isreg() is true of sparse files, whose size is only claimed.
             if not member.isreg() or member.issparse() or not _wanted(name):
                 continue
             total += member.size + _MEMBER_COST
             if member.size > LARGEST_MEMBER or total > LARGEST_CAPTURE:
-                raise _Hostile(f"{name[:80]} is larger than a capture's members ever are")
+                raise Hostile(f"{name[:80]} is larger than a capture's members ever are")
             stream.seek(member.offset_data)
             data = stream.take(member.size)
             if len(data) != member.size:
-                raise _Hostile("it is cut off")
+                raise Hostile("it is cut off")
             found[name] = data
         # To the end: the checksum of a compressed file stands there.
         while stream.take(_CHUNK):
@@ -196,11 +193,11 @@ def _text(raw: _Reads) -> bytes:
         parts.append(data)
         size += len(data)
         if size > _LARGEST_SCRIPT:
-            raise _Hostile(f"it is larger than {_LARGEST_SCRIPT // 2**20} MiB")
+            raise Hostile(f"it is larger than {_LARGEST_SCRIPT // 2**20} MiB")
     return b"".join(parts)
 
 
-def _next(tar: tarfile.TarFile, stream: _Stream) -> tarfile.TarInfo | None:
+def next_member(tar: tarfile.TarFile, stream: Stream) -> tarfile.TarInfo | None:
     """The next header. What tarfile would keep of it for a listing is dropped."""
     stream.budget = _HEADER_BUDGET
     member = tar.next()
@@ -209,7 +206,7 @@ def _next(tar: tarfile.TarFile, stream: _Stream) -> tarfile.TarInfo | None:
     return member
 
 
-class _Stream:
+class Stream:
     """A file that only goes forward (one byte back, which tarfile wants), counted, for tarfile's headers and our reads."""
 
     def __init__(self, raw: _Reads) -> None:
@@ -238,7 +235,7 @@ class _Stream:
         """For tarfile: a header, never much."""
         self.budget -= size
         if size < 0 or self.budget < 0:
-            raise _Hostile("it has a header that is larger than any")
+            raise Hostile("it has a header that is larger than any")
         return self.take(size)
 
     def take(self, size: int) -> bytes:
@@ -258,11 +255,11 @@ class _Stream:
         self._position += len(taken)
         self._last = taken[-1:] or self._last
         if self._position > _LARGEST_STREAM:
-            raise _Hostile("it unpacks to more than a capture ever holds")
+            raise Hostile("it unpacks to more than a capture ever holds")
         return taken
 
 
-def _decompressed(file: _Reads) -> _Reads:
+def decompressed(file: _Reads) -> _Reads:
     head = file.read(6)
     rewound = _Prefixed(head, file)
     if head.startswith(b"\x1f\x8b"):
@@ -271,6 +268,10 @@ def _decompressed(file: _Reads) -> _Reads:
         return gzip.GzipFile(fileobj=rewound, mode="rb")  # type: ignore[call-overload,no-any-return]
     if head == b"\xfd7zXZ\x00":
         return _Xz(rewound)
+    if head.startswith(b"BZh"):
+        import bz2
+
+        return bz2.BZ2File(rewound, mode="rb")  # type: ignore[call-overload,no-any-return]
     return rewound
 
 

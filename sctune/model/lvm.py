@@ -104,7 +104,8 @@ class DuplicatePv:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LvmReport:
-    """One consistent report. `warnings` are LVM's own lines on stderr that matter; `seconds` is what the command took.
+    """One consistent report. `warnings` are LVM's own lines on stderr that matter; `seconds` is what the command took,
+    None where that is not told.
 
     `internal` are LVM's hidden LVs (parts of pools, mirrors, RAID), which are nobody's volume; their PVs are among the
     `pv_uuids` of the LV they belong to. `excluded` are the names in /sys/block of devices that LVM was not let near, since a
@@ -116,7 +117,7 @@ class LvmReport:
     logical_volumes: tuple[LogicalVolume, ...]
     duplicates: tuple[DuplicatePv, ...]
     warnings: tuple[str, ...]
-    seconds: float
+    seconds: float | None
     internal: tuple[LogicalVolume, ...] = ()
     excluded: tuple[str, ...] = ()
 

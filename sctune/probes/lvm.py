@@ -19,6 +19,7 @@ import re
 import time
 from typing import TYPE_CHECKING
 
+from sctune.host.base import Source
 from sctune.model.block import BlockKind
 from sctune.probes import lvm_accept
 from sctune.records import dataclass, replace
@@ -113,6 +114,11 @@ def probe(
 ) -> LvmReport | Unavailable:
     """The report. Absent without the lvm command, denied to ordinary users, timeout (with the processes that could not be
     killed) where it does not end within 8 s."""
+    if host.source is Source.SOS:
+        # sos asked LVM in its own way.
+        from sctune.probes.lvm_sos import probe as probe_sos
+
+        return probe_sos(host)
     began = time.monotonic()
     if not host.identity().privileged:
         return _refused(host)

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 from sctune.probes.lvm_json import Tables, from_reports
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
+
+    Row = dict[str, str]
 
 SEPARATOR = "|"
 PV_FIELDS = ("pv_uuid", "vg_uuid", "vg_seqno", "pv_size", "pv_free", "pv_attr", "vg_name", "pv_name")
@@ -33,7 +35,11 @@ _EXTENT = re.compile(r"\(\d+\)$")
 def parse(pvs: str, vgs: str, lvs: str) -> tuple[Tables, bool]:
     """The records, and whether a VG was changed between the three commands. `ValueError` where a row is not what was asked for."""
     pv_rows, vg_rows = _rows(pvs, PV_FIELDS, "pvs"), _rows(vgs, VG_FIELDS, "vgs")
-    lv_rows = _rows(lvs, LV_FIELDS, "lvs")
+    return join(pv_rows, vg_rows, _rows(lvs, LV_FIELDS, "lvs"))
+
+
+def join(pv_rows: Sequence[Row], vg_rows: Sequence[Row], lv_rows: Sequence[Row]) -> tuple[Tables, bool]:
+    """The same of rows that were read already."""
     seqnos = {row["vg_uuid"]: row["vg_seqno"] for row in vg_rows}
     grouped = (row for row in (*pv_rows, *lv_rows) if "lv_uuid" in row or row["vg_name"])
     torn = any(seqnos.get(row["vg_uuid"]) != row["vg_seqno"] for row in grouped)

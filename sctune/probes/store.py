@@ -48,8 +48,9 @@ def probe(
     """
     wanted = candidates(configured, cloud, loops)
     if not wanted:
-        # Loop devices that could not be read may have a store; a host without any has none.
-        return loops if isinstance(loops, Unavailable) and loops.reason is not Reason.ABSENT else ()
+        # Loop devices that could not be read, or whose files are not told, may have a store; a host without any has none.
+        unseen = loops if isinstance(loops, Unavailable) else _unnamed(loops)
+        return unseen if unseen is not None and unseen.reason is not Reason.ABSENT else ()
     table = known(mounts) or ()
     declared = _declared(host)
     return tuple(_look(host, folder, table, declared) for folder in _distinct(host, wanted, _hung_folders(loops)))
@@ -70,6 +71,18 @@ def candidates(
         if not loop.read_only and a_file and loop.backing_file.startswith("/"):
             found.setdefault(os.path.dirname(loop.backing_file), StoreOrigin.LOOP)
     return tuple(found.items())
+
+
+def _unnamed(loops: LoopState) -> Unavailable | None:
+    """Why the file behind a writable loop device is not told, None where all are."""
+    return next(
+        (
+            loop.backing
+            for loop in loops.devices
+            if not loop.read_only and not loop.backing_file and isinstance(loop.backing, Unavailable)
+        ),
+        None,
+    )
 
 
 def _hung_folders(loops: LoopState | Unavailable) -> dict[str, Unavailable]:

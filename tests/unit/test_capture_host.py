@@ -229,7 +229,7 @@ def test_open_host_says_what_to_do_instead(tmp_path: Path) -> None:
         ("a", "b", "two different hosts"),
         (f"{tmp_path}/none", None, "No such file"),
         (f"{tmp_path}/empty", None, "no capture.json"),
-        (f"{tmp_path}/sos", None, "sos archive"),
+        (f"{tmp_path}/sos", None, "nothing in sos_commands"),
         (f"{tmp_path}/file", None, "no capture"),
         ("/dev/null", None, "neither a file nor a folder"),
         ("", None, "No such file"),
