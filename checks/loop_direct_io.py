@@ -6,6 +6,7 @@ import re
 
 from sctune.check import Check, Look, Result, not_applicable
 from sctune.findings import Code, Risk, Severity, evidence
+from sctune.loop_use import need_carried
 from sctune.unavailable import need
 
 BUFFERED = Code(
@@ -71,6 +72,7 @@ def _buffered(look: Look) -> Result:
             )
         )
     if not examined:
+        need_carried(look.inventory)
         return not_applicable("no volume or export lies on a writable loop device")
     return Result(examined=examined, findings=tuple(findings))
 
@@ -80,7 +82,7 @@ CHECKS = (
         name="loop-direct-io",
         title="Direct I/O of loop devices under volumes",
         codes=(BUFFERED,),
-        needs=("loops", "chains"),
+        needs=("loops", "chains", "lvm"),
         run=_buffered,
     ),
 )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sctune.chain_state import Unexported, unexported
 from sctune.check import Check, Look, Result, Unexamined, not_applicable
 from sctune.findings import Code, Finding, Risk, Severity, Subject, SubjectKind, evidence
-from sctune.loop_use import mount_points, users
+from sctune.loop_use import mount_points, need_carried, users
 from sctune.model.units import duration_words
 from sctune.model.volume import VolumeState
 from sctune.snapshot_use import may_wait
@@ -72,7 +72,7 @@ def _leaked(look: Look) -> Result:
     chains = need(inventory.chains)
     volumes = [chain for chain in chains.chains if chain.ours and chain.loops and not chain.backend.shared_group]
     if not volumes:
-        need(inventory.loops)  # without loop devices there is nothing to leak; without an answer nobody knows
+        need_carried(inventory)  # without loop devices there is nothing to leak; without an answer nobody knows
         return not_applicable("no cloud volume has a loop device")
     findings: list[Finding] = []
     unexamined: list[Unexamined] = []

@@ -69,8 +69,10 @@ def _responds(look: Look) -> Result:
     limits = look.config.thresholds.lvm_slow_seconds
     processes = inventory.processes
     stuck = () if isinstance(processes, Unavailable) else tuple(_long(processes.lvm, inventory.clock.boot, limits.critical))
-    unexamined = (Unexamined.of(processes),) if isinstance(processes, Unavailable) else ()
-    if not stuck and report.seconds <= limits.warning:
+    unexamined: tuple[Unexamined, ...] = (Unexamined.of(processes),) if isinstance(processes, Unavailable) else ()
+    if report.seconds is None:
+        unexamined += (Unexamined(what="how long LVM's report took", reason=Reason.NOT_COLLECTED),)
+    if not stuck and (report.seconds is None or report.seconds <= limits.warning):
         return Result(examined=1, unexamined=unexamined)
     return Result(examined=1, findings=(_slow(report, stuck, inventory),), unexamined=unexamined)
 
@@ -120,7 +122,7 @@ def _slow(report: LvmReport, stuck: tuple[Process, ...], inventory: Inventory) -
         HOST,
         summary,
         evidence(
-            report_seconds=round(report.seconds, 2),
+            report_seconds=None if report.seconds is None else round(report.seconds, 2),
             volume_groups=len(report.volume_groups),
             physical_volumes=len(report.physical_volumes),
             commands_running_long=running,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sctune.check import Check, Look, Result, Unexamined, not_applicable
 from sctune.findings import Code, Finding, Risk, Severity, Subject, SubjectKind, evidence
+from sctune.loop_use import need_carried
 from sctune.unavailable import Unavailable, known, need
 from sctune.volume_content import SCANNED, Inside, contents
 
@@ -142,6 +143,8 @@ def _race(look: Look) -> Result:
     inventory = look.inventory
     chains = need(inventory.chains)
     if not any(chain.ours and chain.backend.name == _OVERLAY for chain in chains.chains):
+        if known(inventory.loops) is not None:
+            need_carried(inventory)
         return not_applicable("no cloud's volumes lie on loop devices here")
     if not need(inventory.lvmetad):
         return Result(examined=1)
@@ -168,5 +171,5 @@ CHECKS = (
         needs=("lvm", "chains", "devices", "dm", "sessions", "cinder"),
         run=_scans,
     ),
-    Check(name="lvm-lvmetad", title="lvmetad", codes=(RACE,), needs=("chains", "lvmetad"), run=_race),
+    Check(name="lvm-lvmetad", title="lvmetad", codes=(RACE,), needs=("chains", "lvmetad", "loops", "lvm"), run=_race),
 )

@@ -27,7 +27,8 @@ SCRIPT = "sctune-capture.txt"
 SCRIPT_MARK = b"sctune-script\t"
 _LARGEST_SCRIPT = 128 * 1024 * 1024
 _TOPS = frozenset({"capture.json", "index.tsv", "files", "output"})
-_SOS = frozenset({"sos_commands", "sos_reports", "sos_logs", "sos_strings"})
+OWN_FOLDERS = frozenset({"sos_commands", "sos_reports", "sos_logs", "sos_strings"})
+"""What sos has at the top of its archives, beside the host's own folders."""
 _REMAKE = "Make it again with 'sctune capture -o FILE' on the host, or copy it again."
 
 
@@ -103,13 +104,14 @@ def _wanted(name: str) -> bool:
 
 
 def is_sos(name: str) -> bool:
+    """Whether it is a name in a sos archive: of its own folders, or in the folder that sos puts around them all."""
     parts = name.split("/", 2)
-    return parts[0] in _SOS or (len(parts) > 1 and parts[1] in _SOS)
+    return parts[0] in OWN_FOLDERS or parts[0].startswith("sosreport-") or (len(parts) > 1 and parts[1] in OWN_FOLDERS)
 
 
 def _folder(path: str) -> dict[str, bytes]:
     names = set(os.listdir(path))
-    if "capture.json" not in names and names & _SOS:
+    if "capture.json" not in names and names & OWN_FOLDERS:
         raise SosFound
     if "capture.json" not in names:
         raise UserError(

@@ -13,7 +13,7 @@ import stat
 from typing import TYPE_CHECKING
 
 from sctune.errors import UserError
-from sctune.host.unpack import Hostile, Stream, decompressed, first_line, is_sos, next_member
+from sctune.host.unpack import OWN_FOLDERS, Hostile, Stream, decompressed, first_line, next_member
 from sctune.records import dataclass, field
 
 if TYPE_CHECKING:
@@ -203,7 +203,7 @@ def _tar(path: str) -> Archive:
                 if parts is None:
                     continue
                 if top is None:
-                    top = "" if is_sos(parts[0]) or parts[0] in ("etc", "proc", "sys", "version.txt") else parts[0]
+                    top = "" if parts[0] in OWN_FOLDERS or parts[0] in ("etc", "proc", "sys", "version.txt") else parts[0]
                 if top:
                     if parts[0] != top:
                         continue
