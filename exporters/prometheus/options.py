@@ -26,6 +26,11 @@ class Selection:
     include: tuple[re.Pattern[str], ...] = ()
     exclude: tuple[re.Pattern[str], ...] = ()
 
+    @property
+    def takes_all(self) -> bool:
+        """Whether every name is taken."""
+        return not (self.include or self.exclude)
+
     def takes(self, name: str) -> bool:
         """Whether samples of it are wanted."""
         if self.include and not any(pattern.fullmatch(name) for pattern in self.include):

@@ -78,7 +78,7 @@ class Target:
     @property
     def disks(self) -> tuple[Lun, ...]:
         """The LUNs other than tgt's controller (LUN 0)."""
-        return tuple(lun for lun in self.luns if lun.kind != "controller")
+        return tuple([lun for lun in self.luns if lun.kind != "controller"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
