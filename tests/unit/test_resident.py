@@ -58,6 +58,20 @@ def ask(residents: Residents, path: str, stall: float = 2.0) -> Any:
     return residents.run("space", path, stall=stall, deadline=soon())
 
 
+def test_a_command_line_is_made_harmless_once_and_its_secret_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "_redacted_before", {})
+    argv = ("mysql", "--password=geheim", "one")
+    first = jobs._redacted(argv)
+    assert first == redact_argv(argv)
+    assert "geheim" not in repr(first)
+    assert jobs._redacted((*argv[:2], "two")) == redact_argv((*argv[:2], "two"))
+    assert jobs._redacted(argv) is first
+    assert "geheim" not in repr(jobs._redacted_before)
+    monkeypatch.setattr(jobs, "_MOST_REDACTED", 2)
+    assert jobs._redacted(("--password=other",)) == redact_argv(("--password=other",))
+    assert len(jobs._redacted_before) == 1
+
+
 def test_one_worker_does_job_after_job(residents: Residents) -> None:
     found = {ask(residents, "/a").items for _ in range(20)}
     assert len(found) == 1
