@@ -12,6 +12,7 @@ from sctune.host import jobs
 from sctune.host.base import DmQuery, FileStat
 from sctune.host.children import Nursery
 from sctune.host.live import LiveHost
+from sctune.host.redact import redact_argv
 from sctune.host.resident import Residents
 from sctune.host.scraped import ScrapedHost
 from sctune.unavailable import Reason, Unavailable
