@@ -73,6 +73,7 @@ bench: $(VENV)/.sctune-test
 	$(VENV)/bin/python bench/doctor.py
 	$(VENV)/bin/python bench/apply.py
 	$(VENV)/bin/python bench/vm.py
+	$(VENV)/bin/python bench/exporter_growth.py
 	$(VENV)/bin/python bench/exporter.py
 
 vm: $(VENV)/.sctune-test

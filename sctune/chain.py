@@ -86,8 +86,11 @@ class _Joiner:
 
     def draft(self, kind: SubjectKind, name: str, backend: Backend, *, ours: bool) -> _Draft:
         """The draft of that name, made when it is new."""
-        subject = Subject(kind=kind, id=name)
-        return self.drafts.setdefault((kind, name), _Draft(id=name, subject=subject, backend=backend, ours=ours))
+        found = self.drafts.get((kind, name))
+        if found is None:
+            subject = Subject(kind=kind, id=name)
+            found = self.drafts[kind, name] = _Draft(id=name, subject=subject, backend=backend, ours=ours)
+        return found
 
     def volume(self, backend: Backend, name: str) -> _Draft:
         return self.draft(SubjectKind.VOLUME, name, backend, ours=True)

@@ -59,7 +59,9 @@ class VolumeStates:
     def of(self, chain: Chain) -> Judged:
         """The state of one chain."""
         inventory = self._inventory
-        said = [item for subject in subjects_of(chain, inventory, self._stores) for item in self._found.get(subject, ())]
+        # Of a healthy host, or of most of its volumes, there is nothing to find: subjects are made for nobody then.
+        about = subjects_of(chain, inventory, self._stores) if self._found else ()
+        said = [item for subject in about for item in self._found.get(subject, ())]
         export = unexported(chain, inventory.tgt, inventory.processes)
         if export is Unexported.UNSERVED:
             said += self._found.get(HOST, ())

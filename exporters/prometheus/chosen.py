@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -16,10 +17,10 @@ T = TypeVar("T")
 def chosen(items: Iterable[T], name: Callable[[T], str], selection: Selection, limit: int, samples: Samples) -> tuple[T, ...]:
     """The objects whose name `selection` takes, in the order of their names, `limit` at most: the same ones in every scrape. The
     others are counted in `samples` as skipped, by `filter` and `limit`."""
-    every = list(items)
-    wanted = sorted((item for item in every if selection.takes(name(item))), key=name)
-    if len(wanted) < len(every):
-        samples.skip("filter", len(every) - len(wanted))
+    named = [(name(item), item) for item in items]
+    wanted = named if selection.takes_all else [one for one in named if selection.takes(one[0])]
+    if len(wanted) < len(named):
+        samples.skip("filter", len(named) - len(wanted))
     if len(wanted) > limit:
         samples.skip("limit", len(wanted) - limit)
-    return tuple(wanted[:limit])
+    return tuple(item for _, item in sorted(wanted, key=itemgetter(0))[:limit])

@@ -149,7 +149,10 @@ class KeptLvm:
         if self._asking is not None or (self._failed and time.monotonic() - self._failed < _AGAIN):
             return
         self._asking = self._began = time.monotonic()
-        threading.Thread(target=self._refresh, name="lvm-report", daemon=True).start()
+        try:
+            threading.Thread(target=self._refresh, name="lvm-report", daemon=True).start()
+        except RuntimeError:  # no more tasks (TasksMax of the unit, RLIMIT_NPROC) or no memory for its stack
+            self._asking, self._failed = None, time.monotonic()
 
     def _refresh(self) -> None:
         state, now = State(devices={}, dm=None, rest=()), 0.0

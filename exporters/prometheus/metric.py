@@ -30,8 +30,9 @@ class Metric:
     kind: Kind = Kind.GAUGE
     detail: bool = False
 
-    def __hash__(self) -> int:
-        return hash(self.name)  # looked up with each sample: not by all of its texts
+    # Declared once, and looked up with each sample: it is itself, and not whatever has the same texts.
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
 
     @property
     def help(self) -> str:

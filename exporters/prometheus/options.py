@@ -15,6 +15,8 @@ from sctune.records import dataclass, field
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+DEFAULT_DEADLINE = 5.0
+"""Seconds that a collector may take while somebody waits for its samples."""
 DEFAULT_LIMIT = 5000
 """Objects of one kind that a collector gives samples of: 5,000 volumes are 200,000 series, and more than one Prometheus wants."""
 
@@ -25,6 +27,11 @@ class Selection:
 
     include: tuple[re.Pattern[str], ...] = ()
     exclude: tuple[re.Pattern[str], ...] = ()
+
+    @property
+    def takes_all(self) -> bool:
+        """Whether every name is taken."""
+        return not (self.include or self.exclude)
 
     def takes(self, name: str) -> bool:
         """Whether samples of it are wanted."""
@@ -55,7 +62,7 @@ class Options:
     devices: Selection = Selection()
     groups: Selection = Selection()
     limits: Mapping[str, int] = field(default_factory=dict)
-    deadline: float = 5.0
+    deadline: float = DEFAULT_DEADLINE
     interval: float = 1.0
     own: bool = True
     once: bool = False
@@ -106,7 +113,7 @@ def read_options(
         devices=_selection(settings, "devices"),
         groups=_selection(settings, "groups"),
         limits=dict(settings.limits),
-        deadline=settings.deadline_seconds,
+        deadline=DEFAULT_DEADLINE if settings.deadline_seconds is None else settings.deadline_seconds,
         interval=settings.interval_seconds,
         own=settings.own_process if own is None else own,
     )

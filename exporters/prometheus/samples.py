@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from sctune.exporters.prometheus.metric import Metric
 
@@ -23,6 +24,8 @@ class Samples:
         self.skipped: dict[str, int] = {}
         self.sources: list[str] = []
         self.read_at: float | None = None
+        self._looked_at: tuple[Sequence[tuple[str, ...]], set[int]] = ((), set())
+        """The labels that `fill` was last given, and how many each has; -1 where not all of them are ASCII."""
 
     def add(self, metric: Metric, value: float, *labels: str) -> None:
         """One sample: `labels` are the values of the metric's labels, in its order. Raises ValueError for too few or many."""
@@ -39,6 +42,28 @@ class Samples:
             self.skip("duplicate")
         else:
             series[labels] = value
+
+    def fill(self, metric: Metric, labels: Sequence[tuple[str, ...]], values: Iterable[float]) -> None:
+        """The samples of many objects at once, as `add` for each: `labels` are those of each object, in a list that is
+        not changed any more, `values` theirs in that order.
+        A third of the time that `add` takes for each: of a thousand volumes there are forty thousand samples."""
+        if metric.detail and not self.detail:
+            return
+        given = list(islice(values, len(labels)))
+        series = dict(zip(labels, given, strict=True))
+        if self._looked_at[0] is not labels:  # metrics of the same objects come one after another, with the same list
+            plain = "".join(chain.from_iterable(labels)).isascii()
+            self._looked_at = (labels, {*map(len, labels)} if plain else {-1})
+        if self._looked_at[1] <= {len(metric.labels)} and len(series) == len(given) and metric not in self.values:
+            if series:
+                self.values[metric] = series
+            return
+        for one, value in zip(labels, given, strict=True):
+            self.add(metric, value, *one)
+
+    def pairs(self, metric: Metric, found: Sequence[tuple[tuple[str, ...], float]]) -> None:
+        """The same of objects of which not each has a value."""
+        self.fill(metric, [labels for labels, _ in found], [value for _, value in found])
 
     def states(self, metric: Metric, states: Iterable[str], current: str, *labels: str) -> None:
         """One sample for each possible state, which is the metric's last label: 1 for the current one."""

@@ -9,7 +9,8 @@ Sources: https://prometheus.io/docs/instrumenting/exposition_formats/ and .../do
 
 from __future__ import annotations
 
-from operator import itemgetter
+from functools import lru_cache
+from math import isnan
 from typing import TYPE_CHECKING, Any, cast
 
 from prometheus_client.utils import floatToGoString
@@ -17,12 +18,13 @@ from prometheus_client.utils import floatToGoString
 from sctune.exporters.prometheus.metric import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from sctune.exporters.prometheus.metric import Metric
     from sctune.exporters.prometheus.samples import Samples
 
-_as_go = cast("Any", floatToGoString)  # it has no types
+_MANY = 8192
+_as_go = lru_cache(maxsize=_MANY)(cast("Any", floatToGoString))  # it has no types, and large numbers are mostly sizes, which recur
 _PLAIN = 1e6
 """Below it a number is written as Python writes it; from here on Prometheus' own client, in Go, writes an exponent."""
 
@@ -47,22 +49,29 @@ def text_of(samples: Samples, order: Sequence[Metric], *, openmetrics: bool) -> 
 def _lines(metric: Metric, series: Mapping[tuple[str, ...], float]) -> str:
     """The lines of one metric's series, the labels in the order of their names."""
     names = metric.labels
+    numbers = _numbers(series.values())
     if not names:
-        return "".join([f"{metric.name} {_number(value)}\n" for value in series.values()])
+        return "".join([f"{metric.name} {number}\n" for number in numbers])
     places = sorted(range(len(names)), key=names.__getitem__)
     pairs = ",".join([f'{names[place]}="%s"' for place in places])
     pattern = f"{metric.name}{{{pairs}}} %s\n"
-    ordered: Callable[[tuple[str, ...]], tuple[str, ...]] = tuple if places == sorted(places) else itemgetter(*places)
-    text = "".join([pattern % (*ordered(labels), _number(value)) for labels, value in series.items()])
+    columns = tuple(zip(*series, strict=True))
+    ordered = [columns[place] for place in places]
+    text = "".join(map(pattern.__mod__, zip(*ordered, numbers, strict=True)))
     # Nearly always no value has a character in it that must be written otherwise: looked at once for all, and not for each.
     if text.count("\n") == len(series) and text.count('"') == 2 * len(names) * len(series) and "\\" not in text:
         return text
-    return "".join([pattern % (*map(_escaped, ordered(labels)), _number(value)) for labels, value in series.items()])
+    escaped = [map(_escaped, column) for column in ordered]
+    return "".join(map(pattern.__mod__, zip(*escaped, numbers, strict=True)))
 
 
 def _escaped(value: str) -> str:
     return value.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
 
 
-def _number(value: float) -> str:
-    return repr(float(value)) if -_PLAIN < value < _PLAIN else cast("str", _as_go(value))
+def _numbers(values: Iterable[float]) -> list[str]:
+    """The values as they are written. Python's own way is right for all of a metric, or for none that is looked at here."""
+    found = list(map(float, values))
+    if not isnan(sum(found)) and min(found, default=0.0) > -_PLAIN and max(found, default=0.0) < _PLAIN:
+        return list(map(repr, found))
+    return [repr(value) if -_PLAIN < value < _PLAIN else _as_go(value) for value in found]

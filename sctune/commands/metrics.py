@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 _TIMEOUT = 60.0
 """Nobody waits at the other end: the collectors' own deadlines count."""
 _DEADLINE = 12.0
-"""Seconds that a collector may take at least: LVM is given 8 s to answer, as by the doctor, and no next scrape
-tells what it said later."""
+"""Seconds that a collector may take where the configuration says nothing of it: LVM is given 8 s to answer, as by the
+doctor, and no next scrape tells what it said later."""
 _SUFFIX = ".prom"
 _MODE = 0o644
 
@@ -47,7 +47,8 @@ def run_metrics(
     config = load_config(config_path)
     # What the printing process itself used is gone with it, and would be in the way of node_exporter's own.
     options = read_options(config, on=on, off=off, defaults=defaults, detail=detail, own=False)
-    options = replace(options, once=True, deadline=max(options.deadline, _DEADLINE))
+    configured = config.exporter.deadline_seconds
+    options = replace(options, once=True, deadline=_DEADLINE if configured is None else configured)
     host = open_host(from_path, root)
     try:
         answer = local_source(host, options).answer(Wanted(timeout=_TIMEOUT, openmetrics=openmetrics))

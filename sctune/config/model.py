@@ -112,8 +112,8 @@ class Mute:
 class ExporterSettings:
     """What a monitoring system is given: `collectors` switched on or off by name, `detail` (a series for each object) for all and
     `detail_of` for single ones, regular expressions that match whole names of volumes and snapshots, devices and volume groups,
-    and `limits` on objects by collector. `deadline_seconds` bounds one collector, `interval_seconds` is for how long its answer is
-    given again; `own_process`: also what the exporter itself uses."""
+    and `limits` on objects by collector. `deadline_seconds` bounds one collector (None: as long as who asks can wait),
+    `interval_seconds` is for how long its answer is given again; `own_process`: also what the exporter itself uses."""
 
     collectors: Mapping[str, bool] = field(default_factory=dict)
     detail: bool = True
@@ -125,7 +125,7 @@ class ExporterSettings:
     groups_include: tuple[str, ...] = ()
     groups_exclude: tuple[str, ...] = ()
     limits: Mapping[str, int] = field(default_factory=dict)
-    deadline_seconds: float = 5.0
+    deadline_seconds: float | None = None
     interval_seconds: float = 1.0
     own_process: bool = True
 

@@ -294,9 +294,14 @@ def _serving_main(descriptor: int) -> NoReturn:
             while header := questions.read(_LENGTH.size):
                 name, arguments = marshal.loads(questions.read(*_LENGTH.unpack(header)))  # noqa: S302 -- from our own parent
                 try:
+                    waiting = b""
                     for item in jobs.JOBS[name](*arguments):
-                        _send(connection, item)
-                    _send(connection, None)
+                        waiting += _packed(item)
+                        # A process goes with the word which the next one is: each that is sent wakes up who waits.
+                        if name != "processes" or len(item) == 1:
+                            connection.sendall(waiting)
+                            waiting = b""
+                    connection.sendall(waiting + _packed(None))
                 except Exception as error:
                     _send(connection, f"{type(error).__name__}: {error}")
     finally:
@@ -304,8 +309,12 @@ def _serving_main(descriptor: int) -> NoReturn:
 
 
 def _send(output: socket.socket, item: Any) -> None:
+    output.sendall(_packed(item))
+
+
+def _packed(item: Any) -> bytes:
     data = marshal.dumps(item)
-    output.sendall(_LENGTH.pack(len(data)) + data)
+    return _LENGTH.pack(len(data)) + data
 
 
 def _kill(message: bytes, workers: set[int]) -> int:

@@ -154,9 +154,21 @@ def processes(skip: Sequence[int]) -> Iterator[tuple[Any, ...]]:
 
 
 def _redacted(argv: tuple[str, ...]) -> tuple[str, ...]:
-    from sctune.host.redact import redact_argv
+    """What a child that stays has found once for a command line it need not find again: of a few long ones (a JVM's, a guest's)
+    that takes longer than all else of the table. It is kept by the command line's hash, so that no secret is."""
+    key = hash("\0".join(argv))
+    found = _redacted_before.get(key)
+    if found is None:
+        from sctune.host.redact import redact_argv
 
-    return redact_argv(argv)
+        if len(_redacted_before) >= _MOST_REDACTED:
+            _redacted_before.clear()
+        found = _redacted_before[key] = redact_argv(argv)
+    return found
+
+
+_redacted_before: dict[int, tuple[str, ...]] = {}
+_MOST_REDACTED = 1000
 
 
 _KTHREADD = 2

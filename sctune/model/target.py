@@ -95,7 +95,7 @@ class Target:
     @property
     def disks(self) -> tuple[Lun, ...]:
         """The LUNs other than tgt's controller (LUN 0)."""
-        return tuple(lun for lun in self.luns if lun.kind != "controller")
+        return tuple([lun for lun in self.luns if lun.kind != "controller"])
 
     def nexuses_of(self, _lun: int) -> tuple[Nexus, ...]:
         """Who is served a LUN: on tgt whoever is logged in."""

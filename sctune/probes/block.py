@@ -7,6 +7,7 @@ and bcache make both links at once, block/holder.c), and only such stacked devic
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from sctune.model.block import BlockDevice, BlockKind
@@ -170,8 +171,12 @@ def parse_scheduler(text: str | Unavailable) -> tuple[str | None, tuple[str, ...
     A bare `none` is how the kernel says that the device can have no elevator (block/elevator.c: elv_iosched_show), as do
     bio-based device-mapper and md devices: None and ().
     """
-    if isinstance(text, Unavailable):
-        return None, ()
+    return (None, ()) if isinstance(text, Unavailable) else _scheduler(text)
+
+
+@lru_cache(maxsize=64)
+def _scheduler(text: str) -> tuple[str | None, tuple[str, ...]]:
+    """Of all loop devices it is the same text."""
     words = text.split()
     chosen = next((word[1:-1] for word in words if word.startswith("[") and word.endswith("]") and len(word) > 2), None)
     if chosen is None:

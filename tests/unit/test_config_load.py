@@ -81,6 +81,7 @@ def test_the_documented_sample() -> None:
             devices_exclude=("loop0",),
             groups_exclude=("system",),
             limits={"volumes": 2000},
+            deadline_seconds=5.0,
         ),
         files=("c.yaml",),
     )

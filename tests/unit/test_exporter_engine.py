@@ -375,6 +375,31 @@ def test_a_second_sample_of_one_object_is_skipped() -> None:
     assert samples.skipped == {"duplicate": 1}
 
 
+@given(
+    st.lists(st.tuples(st.text(st.characters(codec="ascii"), max_size=2), st.just("x")), max_size=12),
+    st.text(max_size=3),
+    st.booleans(),
+)
+def test_many_samples_at_once_are_what_each_would_be(labels: list[tuple[str, str]], other: str, detail: bool) -> None:
+    metric = Metric(name="sctune_x", about="A.", source="a test", labels=("l", "m"), detail=True)
+    labels.append((other, "x"))
+    for first in ([], labels[:1]):  # on a metric that has none yet, and on one that has
+        one_by_one, at_once = Samples(detail=detail), Samples(detail=detail)
+        for number, one in enumerate((*first, *labels)):
+            one_by_one.add(metric, float(number), *one)
+        at_once.fill(metric, first, [0.0])
+        at_once.fill(metric, labels, [float(number + len(first)) for number in range(len(labels))])
+        assert at_once.values == one_by_one.values
+        assert at_once.skipped == one_by_one.skipped
+
+
+def test_many_samples_with_too_few_labels_or_values_are_refused() -> None:
+    with pytest.raises(ValueError, match="has labels"):
+        Samples().fill(ANY, [("a", "b")], [1.0])
+    with pytest.raises(ValueError, match="argument"):
+        Samples().fill(ANY, [("a",), ("b",)], [1.0])
+
+
 def test_own_process() -> None:
     text = engine(gives("one"), options=Options()).scrape(Wanted())
     assert b"process_resident_memory_bytes" in text

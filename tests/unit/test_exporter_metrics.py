@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sctune.__main__ import main
+from sctune.commands.metrics import run_metrics
 from sctune.config.model import Config
 from sctune.exporters.prometheus import health
 from sctune.exporters.prometheus.collectors import loop, lvm, snapshots, store, volumes
@@ -122,6 +123,26 @@ def test_the_text_file_is_whole_and_readable_by_all(tmp_path: Path, capfd: pytes
 def test_what_cannot_be_done_is_said(arguments: tuple[str, ...], code: int, said: str, capfd: pytest.CaptureFixture[str]) -> None:
     assert run(*arguments) == code
     assert said in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(("configured", "deadline"), [("", 12.0), ("exporter: {deadline_seconds: 2}", 2.0)])
+def test_a_collector_has_the_time_that_is_configured(
+    configured: str, deadline: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "sctune.yaml").write_text(configured)
+    given: list[float] = []
+
+    def source(_: object, options: Options) -> Engine:
+        given.append(options.deadline)
+        return Engine((), options, lambda: Inventory(storage_controller(1), Config()))
+
+    monkeypatch.setattr("sctune.exporters.prometheus.local_source.local_source", source)
+    run_metrics(
+        from_path=None, root=str(tmp_path), output=str(tmp_path / "out"), textfile=None, openmetrics=False, on=(), off=(),
+        defaults=True, detail=None, config_path=str(tmp_path / "sctune.yaml"),
+    )  # fmt: skip
+    assert given == [deadline]
 
 
 def test_a_collector_that_fails_is_told_by_the_exit_code(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -71,6 +71,20 @@ def test_a_host_at_rest_is_asked_once() -> None:
     assert len(names(reports[0])) == 3
 
 
+def test_a_thread_that_cannot_be_started_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    lvm = Lvm()
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        found = lvm.look().lvm
+    assert isinstance(found, Unavailable)
+    assert found.reason is Reason.TIMEOUT
+    monkeypatch.setattr(kept_lvm, "_AGAIN", 0.0)
+    assert len(names(lvm.look().lvm)) == 3
+
+
 def test_what_is_used_of_a_snapshot_changes_nothing_but_a_state_does() -> None:
     lvm = Lvm()
     _ = lvm.look().lvm

@@ -14,6 +14,7 @@ from sctune.host import jobs
 from sctune.host.base import DmQuery, FileStat, LogQuery
 from sctune.host.children import Nursery
 from sctune.host.live import LiveHost
+from sctune.host.redact import redact_argv
 from sctune.host.resident import Residents
 from sctune.host.scraped import ScrapedHost
 from sctune.unavailable import Reason, Unavailable
@@ -60,6 +61,20 @@ def soon(seconds: float = 5.0) -> float:
 
 def ask(residents: Residents, path: str, stall: float = 2.0) -> Any:
     return residents.run("space", path, stall=stall, deadline=soon())
+
+
+def test_a_command_line_is_made_harmless_once_and_its_secret_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "_redacted_before", {})
+    argv = ("mysql", "--password=geheim", "one")
+    first = jobs._redacted(argv)
+    assert first == redact_argv(argv)
+    assert "geheim" not in repr(first)
+    assert jobs._redacted((*argv[:2], "two")) == redact_argv((*argv[:2], "two"))
+    assert jobs._redacted(argv) is first
+    assert "geheim" not in repr(jobs._redacted_before)
+    monkeypatch.setattr(jobs, "_MOST_REDACTED", 2)
+    assert jobs._redacted(("--password=other",)) == redact_argv(("--password=other",))
+    assert len(jobs._redacted_before) == 1
 
 
 def test_one_worker_does_job_after_job(residents: Residents) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -55,6 +56,7 @@ def test_a_loop_devices_queue_is_read_now_and_then_and_what_samples_are_made_of_
         return ABSENT if path == GONE else "512\n"
 
     monkeypatch.setattr(LiveHost, "read", answer)
+    monkeypatch.setattr(ScrapedHost, "_attribute", answer)
     now = 1000.0
     kept: dict[str, tuple[float, str]] = {}
     for seconds, expected in (
@@ -69,6 +71,16 @@ def test_a_loop_devices_queue_is_read_now_and_then_and_what_samples_are_made_of_
             patched.setattr("sctune.host.scraped.time.monotonic", lambda: now)  # noqa: B023 -- called at once
             assert [host.read(path) for path in (SETTING, SIZE, OTHER, GONE)] == ["512\n", "512\n", "512\n", ABSENT]
         assert read == expected
+
+
+@pytest.mark.spawns
+def test_a_loop_devices_attributes_are_what_any_other_look_reads(residents: Residents) -> None:
+    scraped, plain = ScrapedHost(children=residents, budget=4.0), LiveHost(children=residents)
+    names = [name for name in os.listdir("/sys/block") if name.startswith("loop")][:3]
+    for name in (*names, "loop999999"):
+        for attribute in ("size", "ro", "loop/backing_file", "queue/scheduler", "loop", "nothing"):
+            path = f"/sys/block/{name}/{attribute}"
+            assert scraped.read(path) == plain.read(path)
 
 
 def test_one_heap_for_all_threads_where_the_c_library_has_such_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import repeat
 from typing import TYPE_CHECKING
 
 from sctune.exporters.prometheus.chosen import chosen
@@ -148,29 +149,40 @@ def _describe(devices: Sequence[LoopDevice], inventory: Inventory, chains: Chain
     # One by one through all mounts and devices of a host with a thousand takes longer than all the rest.
     mounts = tuple(mount for mount in known(inventory.mounts) or () if mount.device[0] == _MAJOR or "/loop" in mount.source)
     seen = all_could_be_seen(inventory)
-    for device in devices:
-        name = device.name
-        chain = chains.by_loop.get(name) if chains is not None else None
-        volume = chain.subject.id if chain is not None and is_volume(chain) else ""
-        samples.add(INFO, 1.0, name, device.backing_file, volume)
-        samples.add(SIZE, float(device.size), name)
-        if not isinstance(device.backing, Unavailable) and not device.deleted:
-            samples.add(BACKING_SIZE, float(expected_size(device.backing.size, device.offset, device.sizelimit)), name)
-        samples.add(DELETED, float(device.deleted), name)
-        used = bool(volume) or bool(users(device, block=blocks.get(name, ()), mounts=mounts, chains=chains))
+    names = [(device.name,) for device in devices]
+    on = [_volume_on(device, chains) for device in devices]
+    samples.fill(
+        INFO, [(device.name, device.backing_file, volume) for device, volume in zip(devices, on, strict=True)], repeat(1.0)
+    )
+    samples.fill(SIZE, names, [float(device.size) for device in devices])
+    files = [
+        ((device.name,), float(expected_size(device.backing.size, device.offset, device.sizelimit)))
+        for device in devices
+        if not isinstance(device.backing, Unavailable) and not device.deleted
+    ]
+    samples.pairs(BACKING_SIZE, files)
+    samples.fill(DELETED, names, [float(device.deleted) for device in devices])
+    for device, volume in zip(devices, on, strict=True):
+        used = bool(volume) or bool(users(device, block=blocks.get(device.name, ()), mounts=mounts, chains=chains))
         if used or seen:
-            samples.add(ORPHANED, float(not used), name)
-        samples.add(DIRECT_IO, float(device.direct_io), name)
-        samples.add(READ_ONLY, float(device.read_only), name)
+            samples.add(ORPHANED, float(not used), device.name)
+    samples.fill(DIRECT_IO, names, [float(device.direct_io) for device in devices])
+    samples.fill(READ_ONLY, names, [float(device.read_only) for device in devices])
+
+
+def _volume_on(device: LoopDevice, chains: Chains | None) -> str:
+    chain = chains.by_loop.get(device.name) if chains is not None else None
+    return chain.subject.id if chain is not None and is_volume(chain) else ""
 
 
 def _count(counters: Mapping[str, IoCounters], samples: Samples) -> None:
-    for name, one in counters.items():
-        samples.add(READ_BYTES, float(one.reads.bytes), name)
-        samples.add(WRITTEN_BYTES, float(one.writes.bytes), name)
-        samples.add(READS, float(one.reads.completed), name)
-        samples.add(WRITES, float(one.writes.completed), name)
-        samples.add(BUSY, one.busy, name)
+    names = [(name,) for name in counters]
+    every = counters.values()
+    samples.fill(READ_BYTES, names, [float(one.reads.bytes) for one in every])
+    samples.fill(WRITTEN_BYTES, names, [float(one.writes.bytes) for one in every])
+    samples.fill(READS, names, [float(one.reads.completed) for one in every])
+    samples.fill(WRITES, names, [float(one.writes.completed) for one in every])
+    samples.fill(BUSY, names, [one.busy for one in every])
 
 
 COLLECTOR = Collector(name="loop", about="Loop devices, their files, and what went through them.", metrics=METRICS, collect=collect)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import repeat
 from typing import TYPE_CHECKING
 
 from sctune.exporters.prometheus.accumulated import Accumulated, Reading
@@ -14,11 +15,11 @@ from sctune.model.lio import LioLunIo
 from sctune.unavailable import Unavailable, known
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
     from sctune.exporters.prometheus.collector import Look
     from sctune.exporters.prometheus.samples import Samples
-    from sctune.model.target import Target, TgtState
+    from sctune.model.target import TgtState
 
 _SHOW = "tgtd's management socket, as tgtadm --op show --mode target"
 _STAT = "tgtd's management socket, as tgtadm --op stat --mode sys"
@@ -151,24 +152,24 @@ def _tgt(look: Look, state: TgtState, samples: Samples) -> None:
     """tgtd's LUNs. Raises CannotCollect where a daemon has not told all, when what the others said is filled in."""
     chains = known(look.inventory.chains)
     targets = wanted_targets(look, state, "luns", samples)
-    for target in targets:
-        for lun in target.disks:
-            at = (target.iqn, str(lun.number))
-            samples.add(INFO, 1.0, *at, volume_of(chains, target, lun), lun.backing_path, lun.backing_type)
-            samples.add(ONLINE, float(lun.online), *at)
-            samples.add(READ_ONLY, float(lun.read_only), *at)
+    disks = [(target, lun, (target.iqn, str(lun.number))) for target in targets for lun in target.disks]
+    places = [at for _, _, at in disks]
+    about = [(*at, volume_of(chains, target, lun), lun.backing_path, lun.backing_type) for target, lun, at in disks]
+    samples.fill(INFO, about, repeat(1.0))
+    samples.fill(ONLINE, places, [float(lun.online) for _, lun, _ in disks])
+    samples.fill(READ_ONLY, places, [float(lun.read_only) for _, lun, _ in disks])
     rows = look.inventory.tgt_io
     if isinstance(rows, Unavailable):
         raise CannotCollect(str(rows))
     failed = [row for row in rows if isinstance(row, Unavailable)]
     if not failed and not state.unanswered:
-        _count(look, state, targets, [row for row in rows if isinstance(row, LunIo)], samples)
+        _count(look, state, places, [row for row in rows if isinstance(row, LunIo)], samples)
     answered(state)
     if failed:
         raise CannotCollect(str(failed[0]))
 
 
-def _count(look: Look, state: TgtState, targets: Iterable[Target], rows: list[LunIo], samples: Samples) -> None:
+def _count(look: Look, state: TgtState, places: Sequence[tuple[str, str]], rows: list[LunIo], samples: Samples) -> None:
     """Adds up all LUNs, and tells of those that are wanted: what is not read in one scrape is not forgotten for the next."""
     iqns = {(target.control_port, target.tid): target.iqn for target in state.targets}
     disks = {(target.iqn, str(lun.number)) for target in state.targets for lun in target.disks}
@@ -190,14 +191,13 @@ def _count(look: Look, state: TgtState, targets: Iterable[Target], rows: list[Lu
         )
     totals.add(readings, _WRAPS, past=look.options.once)
     totals.keep(disks, len(COUNTERS))
-    for target in targets:
-        for lun in target.disks:
-            at = (target.iqn, str(lun.number))
-            for metric, value in zip(COUNTERS, totals.total(at) or (), strict=False):
-                samples.add(metric, float(value), *at)
-            reads, writes = in_flight.get(at, (0, 0))
-            samples.add(READS_IN_FLIGHT, float(reads), *at)
-            samples.add(WRITES_IN_FLIGHT, float(writes), *at)
+    counted = [(at, total) for at in places if (total := totals.total(at)) is not None]
+    owners = [at for at, _ in counted]
+    for metric, column in zip(COUNTERS, zip(*(total for _, total in counted), strict=True), strict=False):
+        samples.fill(metric, owners, map(float, column))
+    under_way = [in_flight.get(at, (0, 0)) for at in places]
+    samples.fill(READS_IN_FLIGHT, places, [float(reads) for reads, _ in under_way])
+    samples.fill(WRITES_IN_FLIGHT, places, [float(writes) for _, writes in under_way])
 
 
 COLLECTOR = Collector(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import repeat
 from typing import TYPE_CHECKING
 
 from sctune.exporters.prometheus.chosen import chosen
@@ -15,7 +16,7 @@ from sctune.unavailable import Reason, Unavailable, known
 from sctune.volume_state import hidden_disks
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from sctune.exporters.prometheus.collector import Look
     from sctune.exporters.prometheus.samples import Samples
@@ -152,49 +153,52 @@ def _describe(report: LvmReport, devices: Mapping[str, DmDevice], look: Look, sa
     options, limit = look.options, look.options.limit_of("lvm")
     groups = [vg for vg in report.volume_groups if vg.name]
     wanted = chosen(groups, lambda one: one.name, options.groups, limit, samples)
-    for vg in wanted:
-        _group(vg, samples)
+    _groups(wanted, samples)
     names = {vg.name for vg in wanted}
     blocks = {block.device: block.name for block in known(look.inventory.devices) or ()}
     pvs = [pv for pv in report.physical_volumes if not pv.duplicate and (pv.vg in names or not pv.vg)]
-    for pv in chosen(pvs, lambda one: one.uuid, _ALL, limit, samples):
-        _physical(pv, blocks, samples)
+    _physical(chosen(pvs, lambda one: one.uuid, _ALL, limit, samples), blocks, samples)
     # Of two VGs of one name only one has active LVs, and those are told.
     lvs = sorted((lv for lv in report.logical_volumes if lv.vg in names), key=lambda one: not one.active)
-    for lv in chosen(lvs, lambda one: one.full_name, _ALL, limit, samples):
-        device = devices.get(lv.dm_uuid)
-        _logical(lv, device, look.inventory, samples)
+    told = chosen(lvs, lambda one: one.full_name, _ALL, limit, samples)
+    _logical(told, devices, look.inventory, samples)
+    for lv in told:
         if "pool" in lv.layout and "thin" in lv.layout:
             _pool(lv, devices, samples)
 
 
-def _group(vg: VolumeGroup, samples: Samples) -> None:
-    for metric, value in (
-        (VG_SIZE, vg.size),
-        (VG_FREE, vg.free),
-        (VG_PVS, vg.pv_count),
-        (VG_MISSING, vg.missing_pv_count),
-        (VG_LVS, vg.lv_count),
-    ):
-        samples.add(metric, float(value), vg.name)
+def _groups(groups: Sequence[VolumeGroup], samples: Samples) -> None:
+    names = [(vg.name,) for vg in groups]
+    samples.fill(VG_SIZE, names, [float(vg.size) for vg in groups])
+    samples.fill(VG_FREE, names, [float(vg.free) for vg in groups])
+    samples.fill(VG_PVS, names, [float(vg.pv_count) for vg in groups])
+    samples.fill(VG_MISSING, names, [float(vg.missing_pv_count) for vg in groups])
+    samples.fill(VG_LVS, names, [float(vg.lv_count) for vg in groups])
 
 
-def _physical(pv: PhysicalVolume, blocks: Mapping[tuple[int, int], str], samples: Samples) -> None:
-    device = "" if pv.missing or pv.device is None else blocks.get(pv.device, pv.path)
-    samples.add(PV_INFO, 1.0, pv.vg, pv.uuid, device)
-    samples.add(PV_SIZE, float(pv.size), pv.vg, pv.uuid)
-    samples.add(PV_FREE, float(pv.free), pv.vg, pv.uuid)
-    samples.add(PV_MISSING, float(pv.missing), pv.vg, pv.uuid)
+def _physical(pvs: Sequence[PhysicalVolume], blocks: Mapping[tuple[int, int], str], samples: Samples) -> None:
+    names = [(pv.vg, pv.uuid) for pv in pvs]
+    on = ["" if pv.missing or pv.device is None else blocks.get(pv.device, pv.path) for pv in pvs]
+    samples.fill(PV_INFO, [(*name, device) for name, device in zip(names, on, strict=True)], repeat(1.0))
+    samples.fill(PV_SIZE, names, [float(pv.size) for pv in pvs])
+    samples.fill(PV_FREE, names, [float(pv.free) for pv in pvs])
+    samples.fill(PV_MISSING, names, [float(pv.missing) for pv in pvs])
 
 
-def _logical(lv: LogicalVolume, device: DmDevice | None, inventory: Inventory, samples: Samples) -> None:
+def _logical(lvs: Sequence[LogicalVolume], devices: Mapping[str, DmDevice], inventory: Inventory, samples: Samples) -> None:
     seen = known(inventory.dm) is not None
-    active = device is not None if seen else lv.active
-    name = device.kernel_name if device is not None else ""
-    samples.add(LV_INFO, 1.0, lv.vg, lv.name, lv.uuid, name, ",".join(lv.layout))
-    samples.add(LV_SIZE, float(lv.size), lv.vg, lv.name)
-    samples.add(LV_ACTIVE, float(active), lv.vg, lv.name)
-    samples.add(LV_SUSPENDED, float(device.suspended if device is not None else lv.suspended and active), lv.vg, lv.name)
+    names = [(lv.vg, lv.name) for lv in lvs]
+    about, active, suspended = [], [], []
+    for lv in lvs:
+        device = devices.get(lv.dm_uuid)
+        works = device is not None if seen else lv.active
+        about.append((lv.vg, lv.name, lv.uuid, device.kernel_name if device is not None else "", ",".join(lv.layout)))
+        active.append(float(works))
+        suspended.append(float(device.suspended if device is not None else lv.suspended and works))
+    samples.fill(LV_INFO, about, repeat(1.0))
+    samples.fill(LV_SIZE, names, [float(lv.size) for lv in lvs])
+    samples.fill(LV_ACTIVE, names, active)
+    samples.fill(LV_SUSPENDED, names, suspended)
 
 
 def _pool(lv: LogicalVolume, devices: Mapping[str, DmDevice], samples: Samples) -> None:

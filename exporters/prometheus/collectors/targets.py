@@ -125,11 +125,12 @@ def _tgt(look: Look, state: TgtState, samples: Samples) -> None:
         samples.add(PORTAL, 1.0, "tgt", portal[0], str(portal[1]), str(portal[2]))
     if not samples.detail:
         return
-    for target in wanted_targets(look, state, "targets", samples):
-        samples.add(READY, float(target.state == "ready"), target.iqn)
-        samples.add(SESSIONS, float(len(target.nexuses)), target.iqn)
-        samples.add(CONNECTIONS, float(sum(len(nexus.connections) for nexus in target.nexuses)), target.iqn)
-        samples.add(LUNS, float(len(target.disks)), target.iqn)
+    targets = wanted_targets(look, state, "targets", samples)
+    names = [(target.iqn,) for target in targets]
+    samples.fill(READY, names, [float(target.state == "ready") for target in targets])
+    samples.fill(SESSIONS, names, [float(len(target.nexuses)) for target in targets])
+    samples.fill(CONNECTIONS, names, [float(sum([len(nexus.connections) for nexus in target.nexuses])) for target in targets])
+    samples.fill(LUNS, names, [float(len(target.disks)) for target in targets])
 
 
 COLLECTOR = Collector(

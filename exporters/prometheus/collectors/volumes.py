@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import repeat
 from typing import TYPE_CHECKING
 
 from sctune.exporters.prometheus.chosen import chosen
@@ -15,7 +16,7 @@ from sctune.unavailable import Reason, Unavailable, known
 from sctune.volumes import is_volume, unread_parts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from sctune.exporters.prometheus.collector import Look
     from sctune.exporters.prometheus.samples import Samples
@@ -125,8 +126,8 @@ def collect(look: Look, samples: Samples) -> None:
     if samples.detail:
         options = look.options
         by_subject = {chain.subject: chain for chain in chains.chains if is_volume(chain)} if chains is not None else {}
-        for row in chosen(found.rows, lambda one: one.id, options.volumes, options.limit_of("volumes"), samples):
-            _tell(row, by_subject.get(row.subject), samples, served=bool(row.exports) or not hidden, whole=whole)
+        wanted = chosen(found.rows, lambda one: one.id, options.volumes, options.limit_of("volumes"), samples)
+        _tell([(row, by_subject.get(row.subject)) for row in wanted], samples, hidden=bool(hidden), whole=whole)
     unread = [one for one in found.unread if one not in hidden]
     if unread:
         raise CannotCollect("; ".join(str(one) for one in unread[:3]))
@@ -152,28 +153,32 @@ def sources(inventory: Inventory) -> Iterator[str]:
         yield "tgt_socket"
 
 
-def _tell(row: VolumeRow, chain: Chain | None, samples: Samples, *, served: bool, whole: bool) -> None:
-    """`served`: whether it is known who is served by it; `whole`: whether all else that it is made of could be looked at. A
-    description of which a part is not known would be a series of other labels, and the old one would end."""
-    name = row.id
-    dm = chain.dm.kernel_name if chain is not None and chain.dm is not None else ""
-    loop = row.loops[0] if row.loops else ""
-    target, lun = (row.exports[0].target, str(row.exports[0].lun)) if row.exports else ("", "")
-    if served and whole:
-        samples.add(INFO, 1.0, name, row.backend, row.file, loop, dm, row.vg, row.lv, target, lun)
-    samples.states(STATE, STATES, row.state, name)
-    if row.size is not None:
-        samples.add(SIZE, float(row.size), name)
-    if row.allocated is not None:
-        samples.add(ALLOCATED, float(row.allocated), name)
-    if chain is not None and chain.lv is not None and chain.lv.created is not None:
-        samples.add(CREATED, chain.lv.created, name)
-    if chain is not None:
-        for layer, ready in layers(chain):
-            samples.add(READY, float(ready), name, layer)
-    if served:
-        samples.add(SESSIONS, float(len(row.attachments) + len(row.disks)), name)
-    samples.add(COPIES, float(row.copies), name)
+def _tell(rows: Sequence[tuple[VolumeRow, Chain | None]], samples: Samples, *, hidden: bool, whole: bool) -> None:
+    """`hidden`: whether it is not known who is served by a volume of which no export is seen; `whole`: whether all else that one is
+    made of could be looked at. A description of which a part is not known would be a series of other labels, and the old one
+    would end."""
+    about, states, ready, created = [], [], [], []
+    for row, chain in rows:
+        name = row.id
+        dm = chain.dm.kernel_name if chain is not None and chain.dm is not None else ""
+        loop = row.loops[0] if row.loops else ""
+        target, lun = (row.exports[0].target, str(row.exports[0].lun)) if row.exports else ("", "")
+        if whole and (row.exports or not hidden):
+            about.append((name, row.backend, row.file, loop, dm, row.vg, row.lv, target, lun))
+        states += [(name, state) for state in STATES]
+        if chain is not None:
+            ready += [((name, layer), float(works)) for layer, works in layers(chain)]
+            if chain.lv is not None and chain.lv.created is not None:
+                created.append(((name,), chain.lv.created))
+    samples.fill(INFO, about, repeat(1.0))
+    samples.fill(STATE, states, [float(state == row.state) for row, _ in rows for state in STATES])
+    samples.pairs(SIZE, [((row.id,), float(row.size)) for row, _ in rows if row.size is not None])
+    samples.pairs(ALLOCATED, [((row.id,), float(row.allocated)) for row, _ in rows if row.allocated is not None])
+    samples.pairs(CREATED, created)
+    samples.pairs(READY, ready)
+    served = [row for row, _ in rows if row.exports or not hidden]
+    samples.fill(SESSIONS, [(row.id,) for row in served], [float(len(row.attachments) + len(row.disks)) for row in served])
+    samples.fill(COPIES, [(row.id,) for row, _ in rows], [float(row.copies) for row, _ in rows])
 
 
 def layers(chain: Chain) -> Iterator[tuple[str, bool]]:
