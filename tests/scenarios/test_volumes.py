@@ -139,7 +139,11 @@ def test_what_was_not_found_where_not_everything_could_be_seen() -> None:
     assert main(["volumes", "nothing", *arguments(HERE / "eucalyptus-das")]) == 1
 
 
-def test_a_volume_that_lio_may_export_is_not_called_ready(capfd: pytest.CaptureFixture[str]) -> None:
-    main(["volumes", "--all", "lio/disk", "--format", "json", *arguments(HERE / "cinder-lvm-thick+tgt+lio")])
+def test_what_lio_serves_is_shown_as_what_tgt_serves(capfd: pytest.CaptureFixture[str]) -> None:
+    main(["volumes", "lio/*", "--format", "json", *arguments(HERE / "lio-lun-without-backstore")])
     (volume,) = json.loads(capfd.readouterr().out)["volumes"]
-    assert (volume["state"], [one["what"] for one in volume["unseen"]]) == ("unknown", ["/sys/kernel/config/target/core"])
+    assert (volume["state"], volume["why"], volume["unseen"]) == ("broken", ["TARGET_SERVES_ZEROS"], [])
+    (export,) = volume["exports"]
+    assert (export["lun"], export["tid"], export["control_port"]) == (0, None, None)
+    assert [session["addresses"] for session in export["sessions"]] == [["127.0.0.1"]]
+    assert [(disk["name"], disk["target"]) for disk in volume["disks"]] == [("/dev/sda", export["target"])]
