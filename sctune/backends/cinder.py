@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 
-from sctune.backends.base import FileName, FileRole, FileSizes, LvName
+from sctune.backends.base import LvName
+from sctune.backends.generic import Generic
 from sctune.records import dataclass
 
 NAME = "cinder-lvm"
@@ -31,10 +32,10 @@ def volume_of(name: str) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CinderLvm:
-    """LVs named for volumes and snapshots, in whatever VG cinder.conf says."""
-
-    era: str = ""
+class CinderLvm(Generic):
+    """LVs named for volumes and snapshots, in whatever VG cinder.conf says. It keeps no files and has no loop devices of its own,
+    users keep snapshots as long as they like, and its targets last (volumes_dir for tgt, saveconfig.json for LIO): in all that it
+    is as a host of no system."""
 
     @property
     def name(self) -> str:
@@ -42,53 +43,14 @@ class CinderLvm:
         return NAME
 
     @property
-    def loop_policy_limit(self) -> int | None:
-        """It uses none itself."""
-        return None
-
-    @property
-    def loops_at_rest(self) -> bool:
-        """Where its VG lies on a loop device (devstack), that carries all volumes, always."""
-        return True
-
-    @property
     def shared_group(self) -> bool:
         """All volumes of a back end are in one VG."""
         return True
 
     @property
-    def always_attached(self) -> bool:
-        """Its volumes are no files."""
-        return False
-
-    @property
-    def persists_targets(self) -> bool:
-        """A file a volume in volumes_dir, which targets.conf includes (tgt), or saveconfig.json (LIO)."""
-        return True
-
-    @property
-    def file_sizes(self) -> FileSizes | None:
-        """It keeps no files."""
-        return None
-
-    @property
-    def snapshots_pass(self) -> bool:
-        """Users keep snapshots as long as they like."""
-        return False
-
-    @property
-    def copies_at_once(self) -> int | None:
-        """Nobody counts them."""
-        return None
-
-    @property
     def demands_chap(self) -> bool:
         """create_export makes up an account for every volume, whatever use_chap_auth says."""
         return True
-
-    def file_name(self, name: str) -> FileName:
-        """It keeps no files."""
-        return FileName(role=FileRole.OTHER, id="")
 
     def lv_name(self, vg: str, lv: str, tags: tuple[str, ...]) -> LvName:
         """The pool is nobody's volume and has its VG's name."""

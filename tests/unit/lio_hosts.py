@@ -11,7 +11,8 @@ from tests.fakes import FakeHost
 
 DATA = Path(__file__).parent.parent / "data" / "lio"
 ROOT = "/sys/kernel/config/target"
-VOLUME = "volume-5f6b3dc5-9a41-4c1e-8a53-000000000015"
+VOLUME_ID = "5f6b3dc5-9a41-4c1e-8a53-000000000015"
+VOLUME = f"volume-{VOLUME_ID}"
 VOLUME_IQN = f"iqn.2010-10.org.openstack:{VOLUME}"
 FILE_IQN = "iqn.2003-01.org.linux-iscsi.lab:file"
 DEMO_IQN = "iqn.2003-01.org.linux-iscsi.lab:demo"

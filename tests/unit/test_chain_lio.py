@@ -19,7 +19,7 @@ from sctune.records import replace
 from sctune.unavailable import Reason, Unavailable
 from sctune.volumes import volumes
 from tests.unit.chain_hosts import backed, chains, device, files, inventory, lv, pv, report
-from tests.unit.lio_hosts import DEMO_IQN, FILE, FILE_IQN, INITIATOR, VOLUME, VOLUME_IQN, recorded
+from tests.unit.lio_hosts import DEMO_IQN, FILE, FILE_IQN, INITIATOR, VOLUME, VOLUME_ID, VOLUME_IQN, recorded
 from tests.unit.serving_hosts import block
 from tests.unit.storage_hosts import loops
 
@@ -66,13 +66,13 @@ def test_lv_and_file_each_with_target_lun_and_session() -> None:
     look = seen()
     assert not isinstance(look.chains, Unavailable)
     found = {chain.id: chain for chain in look.chains.chains}
-    assert set(found) == {f"lio/{VOLUME}", f"{FILE_IQN}/0"}
-    volume = found[f"lio/{VOLUME}"]
+    assert set(found) == {VOLUME_ID, f"{FILE_IQN}/0"}
+    volume = found[VOLUME_ID]
     assert [(export.target.iqn, export.lun.number) for export in volume.exports] == [(VOLUME_IQN, 0)]
     assert [nexus.initiator for export in volume.exports for nexus in export.nexuses] == [INITIATOR]
     rows = {row.id: row for row in volumes(look, (), {}).rows}
     assert {name: row.state for name, row in rows.items()} == dict.fromkeys(found, VolumeState.ATTACHED)
-    (served,) = rows[f"lio/{VOLUME}"].exports
+    (served,) = rows[VOLUME_ID].exports
     assert (served.target, served.lun, served.tid, served.control_port) == (VOLUME_IQN, 0, None, None)
     assert [(one.initiator, one.addresses) for one in served.attachments] == [(INITIATOR, ("127.0.0.1",))]
     for name in (VOLUME_IQN, f"{VOLUME_IQN}/0", VOLUME, f"/dev/lio/{VOLUME}"):
@@ -114,7 +114,7 @@ def test_a_lun_without_backstore_stays_at_the_lv_it_is_named_for() -> None:
     look = seen("broken")
     assert not isinstance(look.chains, Unavailable)
     chain = look.chains.by_export[VOLUME_IQN, 0]
-    assert chain.id == f"lio/{VOLUME}"
+    assert chain.id == VOLUME_ID
     marks = {link.layer: (link.mark, link.note) for link in walk(tree(chain, look, (), {}))}
     assert marks[Layer.LUN] == (Mark.BROKEN, "no backstore lies behind it")
     assert marks[Layer.LV] == (Mark.FINE, "")
@@ -145,7 +145,7 @@ def test_who_has_no_lun_mapped_is_not_served_it() -> None:
     group = next(target for target in sound.targets if target.iqn == VOLUME_IQN)
     given = LioState(targets=(replace(group, acls=(replace(group.acls[0], mappings=()),)),), backstores=())
     rows = volumes(seen(lio_state=given), (), {}).rows
-    assert [(row.id, row.state, row.attachments) for row in rows] == [(f"lio/{VOLUME}", VolumeState.READY, ())]
+    assert [(row.id, row.state, row.attachments) for row in rows] == [(VOLUME_ID, VolumeState.READY, ())]
 
 
 def test_a_session_without_acl_is_told_without_address() -> None:

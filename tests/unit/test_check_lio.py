@@ -16,7 +16,7 @@ from sctune.records import replace
 from sctune.unavailable import CannotLook, Reason, Unavailable
 from tests.unit import tgt_hosts
 from tests.unit.chain_hosts import device, lv, report
-from tests.unit.lio_hosts import DATA, DEMO_IQN, FILE, FILE_IQN, FILE_STAT, INITIATOR, VOLUME, VOLUME_IQN, recorded
+from tests.unit.lio_hosts import DATA, DEMO_IQN, FILE, FILE_IQN, FILE_STAT, INITIATOR, VOLUME, VOLUME_ID, VOLUME_IQN, recorded
 from tests.unit.serving_hosts import block
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def test_beside_tgt_both_are_judged(check: Check) -> None:
 
 
 def test_a_session_on_lun_0_without_backstore_reads_zeros() -> None:
-    assert found(ZEROS, state("broken")) == [("TARGET_SERVES_ZEROS", "critical", f"{VOLUME_IQN}/0")]
+    assert found(ZEROS, state("broken")) == [("TARGET_SERVES_ZEROS", "critical", VOLUME_ID)]
     assert found(LUNS, state("broken")) == []
 
 
@@ -132,16 +132,16 @@ def test_elsewhere_a_lun_without_backstore_gives_errors() -> None:
         replace(volume, luns=lost, acls=(replace(acl, session=None),)),
     ):
         assert found(ZEROS, serving(target)) == []
-        assert found(LUNS, serving(target)) == [("TARGET_LUN_OFFLINE", "critical", f"{VOLUME_IQN}/0")]
+        assert found(LUNS, serving(target)) == [("TARGET_LUN_OFFLINE", "critical", VOLUME_ID)]
 
 
 def test_a_target_without_any_lun() -> None:
     volume = group(VOLUME_IQN, luns=())
-    assert found(ZEROS, serving(volume)) == [("TARGET_SERVES_ZEROS", "critical", VOLUME_IQN)]
+    assert found(ZEROS, serving(volume)) == [("TARGET_SERVES_ZEROS", "critical", VOLUME_ID)]
     assert found(LUNS, serving(volume)) == []
     nobody = replace(volume, acls=())
     assert found(ZEROS, serving(nobody)) == []
-    assert found(LUNS, serving(nobody)) == [("TARGET_LUN_MISSING", "critical", VOLUME_IQN)]
+    assert found(LUNS, serving(nobody)) == [("TARGET_LUN_MISSING", "critical", VOLUME_ID)]
 
 
 @pytest.mark.parametrize(("size", "zeros"), [(1 << 30, False), (4096, True), (0, True), (2 << 30, False)])
@@ -225,7 +225,7 @@ def test_what_is_on_one_side_alone() -> None:
     ],
 )
 def test_what_differs(facts: dict[str, Any], difference: str) -> None:
-    assert drifted(serving(group(FILE_IQN), group(VOLUME_IQN, **facts))) == {VOLUME_IQN: (difference,)}
+    assert drifted(serving(group(FILE_IQN), group(VOLUME_IQN, **facts))) == {VOLUME_ID: (difference,)}
 
 
 def test_what_is_saved_and_not_there_any_more() -> None:

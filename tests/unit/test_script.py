@@ -37,7 +37,10 @@ if TYPE_CHECKING:
     from sctune.script.plan import Plan
 
 SMART = sorted((Path(__file__).parents[1] / "data" / "smart").glob("*.json"))
-SCENARIOS = sorted((Path(__file__).parents[1] / "scenarios").glob("*/host.tar.gz"))
+SCENARIOS = sorted(
+    path for path in (Path(__file__).parents[1] / "scenarios").glob("*/host.tar.gz") if not path.parent.name.startswith("sos-")
+)
+"""Captures; what sos recorded is keyed by what sos asked."""
 # What the script finds out from what the host says: includes of targets.conf, the daemon's process, nodes that LUNs name.
 FOUND_OUT = ("/var/lib/cinder/volumes", "/proc/", "/dev/")
 HEAD = "sctune-script\t1\t0.1.0\nhost\tsc1\t2.6.32-754.el6.x86_64\t0\nclock\t1800000000\t100.5\t100\n"
