@@ -54,9 +54,12 @@ def argv(job: Job, place: Place, options: Options, *, name: str, engine: str) ->
     if options.rate:
         timed = (*timed, f"--rate={options.rate}")
     reading = ("--readonly",) if job in (Job.RANDOM_READ, Job.READ_LATENCY, Job.SEQUENTIAL_READ) else ()
+    kept = ("--invalidate=0",) if options.keep_cache else ()
     return (
         "fio",
         *reading,
+        "--allow_file_create=0",  # a device that is gone must not come back as a file in /dev
+        *kept,
         "--thread",
         f"--name={name}",
         f"--filename={escaped(place.address)}",

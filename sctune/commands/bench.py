@@ -71,6 +71,7 @@ def run_bench(
         read_only=read_only or volume is not None,
         direct_io=direct_io,
         rate=rate or 0,
+        keep_cache=volume is not None,
     )
     try:
         if os.geteuid() != 0:
