@@ -192,7 +192,9 @@ def _show(report: Report, host: Host, *, format: Plain, destination: Output) -> 
         return
     from sctune.report.bench_text import render
 
-    destination.write_text(render(report, identity=host.identity(), style=destination.style))
+    style = destination.style
+    width = style.width if destination.is_terminal else None
+    destination.write_text(render(report, identity=host.identity(), style=style, width=width))
 
 
 def _warn(text: str) -> None:

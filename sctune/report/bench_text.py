@@ -37,8 +37,8 @@ _RANDOM = (Job.MIXED, Job.RANDOM_READ)
 _SGR = {Word.CACHE: "1;33", Word.UNMEASURED: "1;35"}
 
 
-def render(report: Report, *, identity: HostIdentity, style: Style) -> str:
-    """All of it."""
+def render(report: Report, *, identity: HostIdentity, style: Style, width: int | None) -> str:
+    """All of it. `width` is a terminal's, None where nothing need be cut."""
     page = Page(style=style)
     options = report.options
     size = size_words(options.size)
@@ -46,7 +46,7 @@ def render(report: Report, *, identity: HostIdentity, style: Style) -> str:
     runs = f"{count_words(options.runs, 'run')} of {time_words(options.runtime)} a job"
     page.add(f"{what}: {runs}, fio {clean(report.fio)}, kernel {clean(identity.kernel)}, {rfc3339(report.started)}.")
     page.blank()
-    lines = list(table(_COLUMNS, [_cells(layer, verdict) for layer, verdict in report.layers], None))
+    lines = list(table(_COLUMNS, [_cells(layer, verdict) for layer, verdict in report.layers], width))
     page.lines += lines[:1]
     for line, (_, verdict) in zip(lines[1:], report.layers, strict=True):
         page.lines.append(style.paint(line, _SGR.get(verdict.word, "")))
