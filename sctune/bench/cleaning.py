@@ -47,6 +47,10 @@ def _without(scratch: Scratch, tools: Tools, calls: Calls, look: Callable[[], In
             yield from remove(scratch, tools, look)
         except Refused as error:
             yield error.message
+    (store,) = look().host.stat_files([scratch.store])
+    if isinstance(store, Unavailable) and store.reason is not Reason.ABSENT:
+        yield f"{scratch.folder}: {store}"  # a dead file system would hang us
+        return
     try:
         _file(scratch, calls)
     except (OSError, Refused) as error:

@@ -52,8 +52,8 @@ OF_ISCSI_PERF = (Job.READ_LATENCY, Job.RANDOM_READ, Job.SEQUENTIAL_READ)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """What was asked for. `layers` () are all there are; `direct_io` None: as the host's own loop devices have it. `rate` bounds
-    what a reader takes of a device in use (bytes a second, 0: nothing does). `keep_cache`: what is cached of it stays, since guests live
-    on that; else fio drops it before each run."""
+    what a reader takes of a device in use (bytes a second, 0: nothing does). `keep_cache`: what is cached of it
+    stays, since guests live on that; else fio drops it before each run."""
 
     size: int
     runtime: int

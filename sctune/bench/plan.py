@@ -134,7 +134,7 @@ def _reasons(ground: Ground, options: Options) -> dict[Layer, str]:
     """Why a layer cannot be had; "" where it can. One that stands on another needs that too."""
     no_tool = {tool: f"{tool} is not installed" for tool, found in ground.tools.items() if not found}
     loop = ground.loops or no_tool.get("losetup", "")
-    lv = loop or ground.device_mapper or no_tool.get("lvm", "")
+    lv = loop or ground.device_mapper or no_tool.get("lvm") or no_tool.get("dmsetup", "")
     if not lv and options.size < LEAST + FOR_LVM:
         lv = "too small for LVM"
     target = loop or (ground.served if isinstance(ground.served, str) else "") or no_tool.get("tgtadm", "")

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from sctune.host.base import Completed
     from sctune.tuning.writer import Writer
 
-NEEDED = ("losetup", "lvm", "tgtadm", "iscsi-perf")
+NEEDED = ("losetup", "lvm", "dmsetup", "tgtadm", "iscsi-perf")
 _SECONDS = 30.0
 
 

@@ -147,6 +147,7 @@ def _volume(
     from sctune.chain_find import find
     from sctune.inventory import Inventory
     from sctune.records import replace
+    from sctune.report.words import list_words
     from sctune.tuning.machine import machine as this_machine
     from sctune.tuning.writer import Refused
     from sctune.unavailable import Unavailable
@@ -155,9 +156,14 @@ def _volume(
     chains = inventory.chains
     if isinstance(chains, Unavailable):
         raise Refused(f"the volumes could not be looked at: {chains}")
-    chain = next(iter(find(name, inventory, chains)), None)
-    if chain is None:
+    named = find(name, inventory, chains)
+    if not named:
         raise Refused(f"nothing here is called {name!r}", "sctune volumes --all lists what there is.")
+    if len(named) > 1:
+        raise Refused(
+            f"{len(named)} volumes are called {name!r}", f"Name one of them: {list_words(tuple(one.id for one in named))}."
+        )
+    (chain,) = named
     sized, timed, rated = given
     found = layers_of(chain, inventory, size=options.size if sized else 1 << 62, wanted=options.layers)
     if (no := refusal(found, yes=yes)) is not None:

@@ -74,9 +74,8 @@ def left_behind(tmp_path: Path) -> list[str]:
     found = [str(path) for path in (tmp_path / "store").iterdir()]
     found += [str(path) for path in (tmp_path / "root/var/lib").iterdir()]
     found += [line for line in run("losetup", "--all").splitlines() if str(tmp_path) in line]
-    return found + [
-        line for line in run("ps", "-eo", "pid,args").splitlines() if "fio" in line.split()[1] and str(tmp_path) in line
-    ]
+    processes = run("ps", "-ww", "-eo", "args").splitlines()
+    return found + [line for line in processes if line.startswith("fio ") and str(tmp_path) in line]
 
 
 def measured(tmp_path: Path, **given: object) -> dict[str, Any]:
@@ -119,7 +118,9 @@ def started(tmp_path: Path, process: subprocess.Popen[bytes]) -> None:
 
     def measures() -> bool:
         assert process.poll() is None, process.stderr
-        return any("--filename=/dev/loop" in line for line in run("ps", "-eo", "args").splitlines() if line.startswith("fio "))
+        return any(
+            "--filename=/dev/loop" in line for line in run("ps", "-ww", "-eo", "args").splitlines() if line.startswith("fio ")
+        )
 
     wait_for(measures, 60)
 
@@ -178,7 +179,7 @@ def test_fio_dies(tmp_path: Path) -> None:
     """What it was doing is not measured, the rest is, and the exit code says that it is not all."""
     process = subprocess.Popen(arguments(tmp_path, runtime=3, layers=["loop"]), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     started(tmp_path, process)
-    lines = run("ps", "-eo", "pid,args").splitlines()
+    lines = run("ps", "-ww", "-eo", "pid,args").splitlines()
     pid = next(int(line.split()[0]) for line in lines if line.split()[1] == "fio" and "--filename=/dev/loop" in line)
     os.kill(pid, signal.SIGKILL)
     out, said = process.communicate(timeout=120)

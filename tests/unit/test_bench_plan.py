@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 GIB = 1 << 30
 SPACE = FilesystemSpace(total=100 * GIB, free=50 * GIB, available=50 * GIB, inodes=9, inodes_free=9)
-TOOLS = {"losetup": True, "lvm": True, "tgtadm": True, "iscsi-perf": True}
+TOOLS = {"losetup": True, "lvm": True, "dmsetup": True, "tgtadm": True, "iscsi-perf": True}
 SERVED = Served(control_port=0, portal=Portal(address="0.0.0.0", port=3260, tpgt=1), tids=frozenset({1}))
 GROUND = Ground(space=SPACE, engines=frozenset({"libaio"}), tools=TOOLS, loops="", device_mapper="", served=SERVED)
 OPTIONS = Options(size=GIB, runtime=60, ramp=5, runs=3)
@@ -80,6 +80,7 @@ def test_a_layer_alone_stands_on_what_it_needs() -> None:
         ({"tools": {**TOOLS, "iscsi-perf": False}}, Layer.TARGET, "package libiscsi-bin"),
         ({"tools": {**TOOLS, "tgtadm": False}}, Layer.TARGET, "tgtadm is not installed"),
         ({"tools": {**TOOLS, "lvm": False}}, Layer.LV, "lvm is not installed"),
+        ({"tools": {**TOOLS, "dmsetup": False}}, Layer.LV, "dmsetup is not installed"),
         ({"loops": "loop devices: absent"}, Layer.LOOP, "loop devices: absent"),
     ],
 )
