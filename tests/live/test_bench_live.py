@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING, Any
 import jsonschema
 import pytest
 
+from sctune.commands.bench import run_bench
+from sctune.report.format import Plain
+from sctune.tuning.machine import machine
 from tests.live.conftest import run, wait_for
 
 if TYPE_CHECKING:
@@ -175,6 +178,26 @@ def test_a_full_disk(tmp_path: Path) -> None:
     assert left_behind(tmp_path) == []
 
 
+def test_a_disk_that_fills_up_in_the_middle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Room was there when it was looked for; the file that could not be written whole is removed."""
+    store = tmp_path / "store"
+    for folder in (store, tmp_path / "root/var/lib", tmp_path / "root/run"):
+        folder.mkdir(parents=True)
+    run("mount", "-t", "tmpfs", "-o", "size=24m", "none", str(store))
+    monkeypatch.setattr("sctune.bench.plan._no_room", lambda _space, _size: None)
+    try:
+        given = json.loads(arguments(tmp_path, output=str(tmp_path / "out.json"))[-1])
+        root = given["root"]
+        given["layers"] = ()
+        assert run_bench(**given, format=Plain.JSON, machine=machine(root=root)) == 3
+        found = layers(json.loads((tmp_path / "out.json").read_text()))
+        assert {one["verdict"] for one in found.values()} == {"unmeasured"}
+        assert "no space left on device" in found["file"]["reasons"][0].lower()
+        assert left_behind(tmp_path) == []
+    finally:
+        run("umount", str(store))
+
+
 def test_fio_dies(tmp_path: Path) -> None:
     """What it was doing is not measured, the rest is, and the exit code says that it is not all."""
     process = subprocess.Popen(arguments(tmp_path, runtime=3, layers=["loop"]), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -204,7 +227,7 @@ def test_a_volume_is_only_read(tmp_path: Path, loops: Loops, tgt: Tgt) -> None:
     assert seen["target"]["tool"] == "iscsi-perf"
     assert all(one["runs"] for one in seen["target"]["jobs"])
     assert found["scratch"] is False
-    assert left_behind(tmp_path) == []
+    assert list((tmp_path / "store").iterdir()) == []
 
 
 def test_a_volume_in_use_takes_a_yes(tmp_path: Path, loops: Loops) -> None:

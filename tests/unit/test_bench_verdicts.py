@@ -44,6 +44,15 @@ def test_noise_is_no_cache() -> None:
     assert verdict.reasons == ("unsteady: runs of random reads and writes lie 35% apart",)
 
 
+def test_a_disk_that_is_unsteady_by_itself_proves_nothing() -> None:
+    """Seen on a busy machine: the file's own runs lay 39 % apart, and the loop device was measured later."""
+    file = layer(Layer.FILE, result(Job.SYNC_WRITE, 1000, 1500))
+    later = layer(Layer.LOOP, result(Job.SYNC_WRITE, 1600, 1800), facts=DIRECT_LOOP.facts)
+    assert judge((file, later), OPTIONS)[1].word is Word.CLEAR
+    far = layer(Layer.LOOP, result(Job.SYNC_WRITE, 1600, 2400), facts=DIRECT_LOOP.facts)
+    assert judge((file, far), OPTIONS)[1].word is Word.CACHE
+
+
 def test_flushes_faster_than_the_disk_are_none() -> None:
     lying = layer(Layer.TARGET, result(Job.SYNC_WRITE, 20000, 21000, 22000), facts=(("backing_type", "aio"),))
     assert judge((FILE, lying), OPTIONS)[1].word is Word.CACHE
