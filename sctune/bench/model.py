@@ -139,6 +139,7 @@ class Word(StrEnum):
     BASE = "base"  # the lowest that was measured: nothing to compare it with
     CLEAR = "clear"  # what it says comes from the layer below
     CACHE = "cache"  # a cache answers and not the layer below
+    UNSTEADY = "unsteady"  # it looks faster than the layer below, and the runs lie too far apart to say so
     CAPPED = "capped"  # it gave all that was asked for: how much more it could is not known
     UNMEASURED = "unmeasured"
 

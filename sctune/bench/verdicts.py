@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from sctune.bench.model import LayerResult, Options
 
 FASTER = 1.25
-"""From this many times the speed of the layer below on it is not the layer below that answers: the median against the best run
-below, and no run among those below."""
+"""From this many times the speed of the layer below on it is not the layer below that answers, where no run of the one is within
+those of the other and both are steady."""
 UNSTEADY = 0.25
 """From this spread of the runs on they are called unsteady."""
 _DIRTY_SHARE = 0.25
@@ -80,6 +80,8 @@ def _judge(layer: LayerResult, below: LayerResult | None, options: Options) -> V
         return Verdict(word=Word.CACHE, below=under, ratios=found, reasons=(*evidence, *_cause(layer), *notes))
     if below is None:
         return Verdict(word=Word.BASE, reasons=notes)
+    if unsure := tuple(_unsure(below, found)):
+        return Verdict(word=Word.UNSTEADY, below=under, ratios=found, reasons=(*unsure, *notes))
     return Verdict(word=Word.CLEAR, below=under, ratios=found, reasons=notes)
 
 
@@ -87,7 +89,7 @@ def _evidence(layer: LayerResult, below: LayerResult | None, found: Sequence[Rat
     """What only a cache explains."""
     if below is not None:
         for one in found:
-            if one.job in _COMPARED and one.beyond_noise and _outruns(layer, below, one.job):
+            if _faster(one) and _steady(layer, one.job) and _steady(below, one.job):
                 yield f"{WORDS[one.job]} are {one.ratio:.1f} times as fast as those of the {below.layer.value} below it"
     grown = _left_dirty(layer)
     before = (_left_dirty(below) or 0) if below is not None else 0
@@ -95,10 +97,25 @@ def _evidence(layer: LayerResult, below: LayerResult | None, found: Sequence[Rat
         yield f"direct writes left {grown / MIB:.0f} MiB in memory that were on no disk"
 
 
-def _outruns(layer: LayerResult, below: LayerResult, wanted: Job) -> bool:
-    """By more than the runs below differ among themselves: on a busy machine a layer looks faster because it was measured later."""
-    ours, theirs = job(layer, wanted), job(below, wanted)
-    return ours is not None and theirs is not None and middle(speeds(ours)) >= FASTER * max(speeds(theirs))
+def _faster(one: Ratio) -> bool:
+    return one.job in _COMPARED and one.ratio >= FASTER and one.beyond_noise
+
+
+def _unsure(below: LayerResult, found: Sequence[Ratio]) -> Iterator[str]:
+    """What looks like a cache, and may be chance."""
+    for one in found:
+        if _faster(one):
+            yield (
+                f"{WORDS[one.job]} look {one.ratio:.1f} times as fast as those of the {below.layer.value} below it, and the "
+                "runs are too few or too far apart to say so: --runtime and --runs make them steadier"
+            )
+
+
+def _steady(one: LayerResult, wanted: Job) -> bool:
+    """Whether its runs tell how fast it is: several, and close together. On a busy machine the one that was measured later may look
+    three times as fast."""
+    found = job(one, wanted)
+    return found is not None and len(found.runs) > 1 and spread(speeds(found)) < UNSTEADY
 
 
 def _suspect(layer: LayerResult) -> bool:

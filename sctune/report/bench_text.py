@@ -34,7 +34,7 @@ _COLUMNS = (
 )
 _STREAMS = (Job.SEQUENTIAL_WRITE, Job.SEQUENTIAL_READ)
 _RANDOM = (Job.MIXED, Job.RANDOM_READ)
-_SGR = {Word.CACHE: "1;33", Word.UNMEASURED: "1;35"}
+_SGR = {Word.CACHE: "1;33", Word.UNSTEADY: "1;35", Word.UNMEASURED: "1;35"}
 
 
 def render(report: Report, *, identity: HostIdentity, style: Style, width: int | None) -> str:
