@@ -28,13 +28,16 @@ _FLUSH_SECONDS = 600.0
 class Meter:
     """Measures places. `settle`: flush what a run left before the next, which only one that writes needs."""
 
-    def __init__(self, *, host: Host, tools: Tools, options: Options, name: str, engine: str, tell: Callable[[str], None]) -> None:
+    def __init__(
+        self, *, host: Host, tools: Tools, options: Options, name: str, engine: str, tell: Callable[[str], None], file: str = ""
+    ) -> None:
         self._host = host
         self._tools = tools
         self._options = options
         self._name = name
         self._engine = engine
         self._tell = tell
+        self._file = file
 
     def measure(self, place: Place, jobs: Sequence[Job], *, settle: str = "") -> tuple[JobResult, ...]:
         """All jobs. `settle` is the path whose dirty data is flushed before each run."""
@@ -52,7 +55,7 @@ class Meter:
             measured = self._run(place, job)
             if isinstance(measured, Unavailable):
                 return JobResult(job=job, runs=(), why=measured.detail or str(measured))
-            runs.append(Run(measured=measured, dirty_before=before, dirty_after=self.dirty()))
+            runs.append(Run(measured=measured, dirty_before=before, dirty_after=self.dirty(), cached_after=self._cached()))
         return JobResult(job=job, runs=tuple(runs))
 
     def _run(self, place: Place, job: Job) -> Measured | Unavailable:
@@ -77,6 +80,15 @@ class Meter:
         if isinstance(parsed, Unavailable) and (said := first_line(answer.stderr)):
             return Unavailable(reason=parsed.reason, what=argv[0], detail=f"{argv[0]}: {said}")
         return parsed
+
+    def _cached(self) -> int | None:
+        """Of the scratch file, where fincore(1) (util-linux 2.30) tells."""
+        if not self._file:
+            return None
+        answer = self._tools.measure(("fincore", "--bytes", "--noheadings", "--output", "RES", self._file), 30.0)
+        if isinstance(answer, Unavailable) or answer.status or not answer.stdout.strip().isdecimal():
+            return None
+        return int(answer.stdout)
 
     def dirty(self) -> int | None:
         """Bytes that wait to be written, on the whole host."""

@@ -98,6 +98,8 @@ class Run:
     measured: Measured
     dirty_before: int | None
     dirty_after: int | None
+    cached_after: int | None = None
+    """Bytes of the scratch file in the page cache when it ended (fincore(1)): nobody else's, unlike Dirty."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

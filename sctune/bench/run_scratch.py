@@ -129,7 +129,13 @@ class _Work:
         self._engine = engine_of(stands_on.engines)
         self._maker = Maker(scratch, tools=tools, calls=setting.machine.journal.calls, look=setting.look)
         self._meter = Meter(
-            host=setting.host, tools=tools, options=options, name=scratch.job, engine=self._engine, tell=setting.tell
+            host=setting.host,
+            tools=tools,
+            options=options,
+            name=scratch.job,
+            engine=self._engine,
+            tell=setting.tell,
+            file=scratch.file,
         )
 
     def do(self, made: Plan) -> Iterator[LayerResult]:

@@ -28,6 +28,9 @@ _DIRTY_MOST = 64 * MIB
 """What direct writes leave waiting to be written beyond which a cache took them: a share of what is measured, and no more than
 this. The number is the whole host's, so that less could be anybody's."""
 _SPARSE = 0.01
+_CACHED_SHARE = 0.25
+"""Of the file in the page cache after random direct I/O, of which nothing should be."""
+_RANDOM = (Job.MIXED, Job.RANDOM_READ)
 _AT_RATE = 0.95
 _COMPARED = (Job.SYNC_WRITE, Job.MIXED, Job.SEQUENTIAL_WRITE, Job.READ_LATENCY, Job.RANDOM_READ, Job.SEQUENTIAL_READ)
 """Buffered writes are answered by a cache on every layer: that is what they show."""
@@ -91,6 +94,9 @@ def _evidence(layer: LayerResult, below: LayerResult | None, found: Sequence[Rat
         for one in found:
             if _faster(one) and _steady(layer, one.job) and _steady(below, one.job):
                 yield f"{WORDS[one.job]} are {one.ratio:.1f} times as fast as those of the {below.layer.value} below it"
+    cached = max((run.cached_after or 0 for one in layer.jobs if one.job in _RANDOM for run in one.runs), default=0)
+    if layer.layer is Layer.LOOP and dict(layer.facts).get("direct_io") is False and cached >= options.size * _CACHED_SHARE:
+        yield f"direct I/O went through memory: {cached / MIB:.0f} MiB of its file were in the page cache afterwards"
     grown = _left_dirty(layer)
     before = (_left_dirty(below) or 0) if below is not None else 0
     if grown is not None and grown >= min(_DIRTY_MOST, options.size * _DIRTY_SHARE) and grown >= 2 * before and _suspect(layer):

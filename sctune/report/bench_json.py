@@ -84,6 +84,7 @@ def _run(run: Run) -> Json:
         "highest_bytes_per_second": measured.highest,
         "dirty_before_bytes": run.dirty_before,
         "dirty_after_bytes": run.dirty_after,
+        "cached_after_bytes": run.cached_after,
     }
 
 

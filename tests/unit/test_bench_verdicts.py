@@ -36,6 +36,17 @@ def test_dirty_pages_alone_name_it_too() -> None:
     assert judge((FILE, other), OPTIONS)[1].word is Word.CLEAR
 
 
+def test_a_file_in_the_page_cache_names_it_on_a_busy_machine() -> None:
+    """Seen: others left more dirty than the benchmark did, and the speeds were anybody's."""
+    busy = layer(Layer.FILE, result(Job.MIXED, 40000, 90000, dirty=900 * MIB))
+    done = result(Job.MIXED, 5000, 11000, dirty=90 * MIB)
+    kept = replace(done, runs=tuple(replace(run, cached_after=1000 * MIB) for run in done.runs))
+    verdict = judge((busy, layer(Layer.LOOP, kept, facts=LOOP.facts)), OPTIONS)[1]
+    assert verdict.word is Word.CACHE
+    assert verdict.reasons[0] == "direct I/O went through memory: 1000 MiB of its file were in the page cache afterwards"
+    assert judge((busy, layer(Layer.LOOP, kept, facts=DIRECT_LOOP.facts)), OPTIONS)[1].word is Word.CLEAR
+
+
 def test_noise_is_no_cache() -> None:
     """Half as fast again in the middle, but with runs among those of the layer below."""
     noisy = layer(Layer.LOOP, result(Job.MIXED, 62500, 93000, 95000), facts=DIRECT_LOOP.facts)
