@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sctune.both_targets import lio_of
 from sctune.chain_lio import folder_of
 from sctune.check import Check, Result, Unexamined, not_applicable
-from sctune.findings import Code, Risk, Severity, Subject, SubjectKind, evidence
+from sctune.findings import Code, Risk, Severity, evidence
 from sctune.host.base import FileKind
 from sctune.model.volume import VolumeState
 from sctune.unavailable import Reason, Unavailable, need
@@ -63,7 +63,7 @@ def run(look: Look) -> Result:
         examined += len(target.luns)
         if target.nexuses and not target.luns:
             examined += 1
-            findings.append(_without_lun(target))
+            findings.append(_without_lun(target, chains))
         for lun in target.luns:
             if not target.nexuses_of(lun.number):
                 continue
@@ -101,9 +101,9 @@ def _see(target: LioTarget) -> tuple[str, ...]:
     return (f"ls -l {folder}/lun/*", f"cat {folder}/acls/*/info", "cp -p /etc/*target/saveconfig.json /root/")
 
 
-def _without_lun(target: LioTarget) -> Finding:
+def _without_lun(target: LioTarget, chains: Chains) -> Finding:
     return TARGET_SERVES_ZEROS.found(
-        Subject(kind=SubjectKind.TARGET, id=target.iqn),
+        chains.subject_of_target(target),
         f"{target.iqn} has sessions and no LUN: what was LUN 0 reads as zeros",
         evidence(initiators=_who(target), luns=0, source=folder_of(target)),
         commands=_see(target),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sctune import cli_exporter, cli_journal, cli_metrics, cli_tuning, cli_volumes
+from sctune import cli_bench, cli_exporter, cli_journal, cli_metrics, cli_tuning, cli_volumes
 from sctune.cli_options import Body, Configuration, From, OutputFile, Root  # noqa: TC001 - typer reads annotations when it runs
 from sctune.report.format import FailOn, Format
 
@@ -42,7 +42,7 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _with(arguments: Sequence[str]) -> typer.Typer:
-    """The application; where the first word is a command, with that alone: to make the other seventeen takes as long as loading
+    """The application; where the first word is a command, with that alone: to make the other eighteen takes as long as loading
     typer does."""
     for command in app.registered_commands:
         name = command.name or (command.callback.__name__.replace("_", "-") if command.callback is not None else "")
@@ -158,6 +158,7 @@ app.command("apply-profile")(cli_tuning.apply_profile)
 app.command("verify-profile")(cli_tuning.verify_profile)
 app.command()(cli_journal.rollback)
 app.command()(cli_journal.history)
+app.command()(cli_bench.bench)
 app.command()(cli_exporter.exporter)
 app.command()(cli_exporter.collector)
 

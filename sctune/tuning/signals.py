@@ -34,3 +34,17 @@ def interrupts() -> Iterator[None]:
     finally:
         for one, handler in before:
             signal.signal(one, handler if handler is not None else signal.SIG_DFL)
+
+
+@contextmanager
+def deaf() -> Iterator[None]:
+    """Undoing after all went well is not interrupted either: what comes meanwhile is not heard."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = [(one, signal.signal(one, signal.SIG_IGN)) for one in _SIGNALS]
+    try:
+        yield
+    finally:
+        for one, handler in before:
+            signal.signal(one, handler if handler is not None else signal.SIG_DFL)

@@ -27,7 +27,6 @@ LUNS, BACKING = targets.CHECKS
 ACCESS, _ = target_access.CHECKS
 (DRIFT,) = target_drift.CHECKS
 _, CACHE = target_flush.CHECKS
-LV = f"lio/{VOLUME}"
 ABSENT = Unavailable(reason=Reason.ABSENT, what="gone")
 DM = block("dm-0", BlockKind.DM, device=(253, 0))
 

@@ -1,0 +1,1 @@
+"""Measuring the chain of a volume, layer by layer: `sctune bench`."""
