@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from sctune.bench.ground import served
 from sctune.bench.model import Layer, Place, Served, Tool
+from sctune.model.lio import LioTarget
 from sctune.records import dataclass
 from sctune.unavailable import Unavailable, known
 
@@ -86,6 +87,8 @@ def _size_of(inventory: Inventory, name: str) -> int | None:
 def _through(export: Export, inventory: Inventory, size: int) -> Place | str:
     """By an initiator of our own, where the target takes one from this host without a secret."""
     target = export.target
+    if isinstance(target, LioTarget):
+        return "LIO lets initiators in by their names: what it serves is measured by the disk of a session of this host"
     if target.driver != "iscsi":
         return f"{target.iqn} is no iSCSI target"
     if target.accounts:

@@ -27,6 +27,7 @@ WORKS_AS_BEFORE = {
     "SNAPSHOT_TRUNCATED": "the copy is bad, the volume it was made of is not touched",
     "QUOTA_VOLUME_EXCEEDED": "larger than it should be",
     "TARGET_CHAP_MISSING": "served to too many",
+    "TARGET_CONFIG_DRIFT": "what is served is not touched, the next start may differ",
     "TARGET_OPEN_ACCESS": "served to too many",
 }
 """Codes about volumes, warnings and worse, that do not change what a volume is to those it serves, and why."""

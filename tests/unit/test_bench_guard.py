@@ -15,6 +15,7 @@ from sctune.bench.making import objection
 from sctune.bench.model import Layer, Place, Served
 from sctune.bench.scratch import Scratch
 from sctune.host.base import FileKind, FileStat
+from sctune.model.lio import LioTarget
 from sctune.records import replace
 from sctune.tuning.calls import Calls
 from sctune.tuning.machine import machine
@@ -114,6 +115,20 @@ def test_a_target_needs_a_tgtd_that_loopback_reaches() -> None:
     assert served(host_with(), 0) == "no tgtd runs"
 
 
+BY_LIO = LioTarget(
+    iqn="iqn.x:2",
+    tag=1,
+    enabled=True,
+    authentication=False,
+    generate_acls=False,
+    demo_write_protect=True,
+    account="",
+    portals=(),
+    luns=(),
+    acls=(),
+)
+
+
 def chain(**parts: Any) -> Any:
     usual: dict[str, Any] = {"file": None, "loops": (), "dm": None, "snapshots": (), "exports": (), "disks": (), "copies": ()}
     return SimpleNamespace(**(usual | parts))
@@ -129,6 +144,7 @@ def export(**parts: Any) -> Any:
     [
         ({"exports": (export(accounts=("chap",)),)}, Layer.TARGET, "demands CHAP"),
         ({"exports": (export(acls=("10.0.0.7",)),)}, Layer.TARGET, "takes no initiator from 127.0.0.1"),
+        ({"exports": (SimpleNamespace(target=BY_LIO, lun=None, nexuses=()),)}, Layer.TARGET, "lets initiators in by their names"),
         ({"dm": SimpleNamespace(kernel_name="dm-0", suspended=True)}, Layer.LV, "is suspended: whoever reads it hangs"),
         (
             {
