@@ -53,7 +53,7 @@ class Accumulated:
         for reading in readings:
             before = self._last.get(reading.source, new_from)
             new = nothing if before is None else since(before, reading.values, wraps)
-            total = self._totals.get(reading.owner) or self._gone.pop(reading.owner, None)
+            total = self._totals.get(reading.owner) or self._gone.get(reading.owner)
             self._totals[reading.owner] = new if total is None else tuple(a + b for a, b in zip(total, new, strict=True))
             last[reading.source] = reading.values
         self._last = last
@@ -63,10 +63,9 @@ class Accumulated:
         """These owners are there now, read or not: one that was never read has counted 0. Any other has no total until it comes
         again, and is forgotten when it is not among the last :data:`REMEMBERED` that went."""
         zero = (0,) * counters
-        before, self._totals = self._totals, {}
-        for owner in owners:
-            self._totals[owner] = before.pop(owner, None) or self._gone.pop(owner, None) or zero
-        self._gone |= before
+        known = self._gone | self._totals
+        self._totals = {owner: known.pop(owner, zero) for owner in owners}
+        self._gone = known
         for owner in list(self._gone)[:-REMEMBERED]:
             del self._gone[owner]
 
