@@ -32,7 +32,7 @@ from exporter import NODE_EXPORTER, node_exporter, processor, scrape, serving, s
 SCRIPT = ("/usr/share/prometheus-node-exporter-collectors/lvm-prom-collector", "-g", "-p", "-s", "-t")
 NAMES = ("sctune", "node_exporter", "lvm-prom-collector")
 # The first look reads what lies in no cache, and may take longer than a collector has; LVM's first report is asked for then.
-WARM_SECONDS = 60.0
+WARM_SECONDS = 240.0
 COUNTED_SCRAPES = 5
 BATCH = 16
 MEASURE_SECONDS = 900.0

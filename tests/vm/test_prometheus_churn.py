@@ -19,11 +19,12 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.thorough
 
 EXPORTER = "127.0.0.1:10197"
-SCRAPED_SECONDS = 5
+# The example's own timeout. In a machine that is emulated beside other work, scrapes with 5 s were given up now and then.
+SCRAPED_SECONDS = 10
 # No cloud gives an identity twice, but it attaches a volume again.
 COMING = [overlay.volume(number) for number in range(10, 70)]
 STAYING = overlay.volume(1)
-CHURN_SECONDS = 120
+CHURN_SECONDS = 240
 LIFE_SECONDS = 180.0
 CHURN = "/run/churn"
 LIVES = 3
