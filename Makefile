@@ -75,6 +75,7 @@ bench: $(VENV)/.sctune-test
 	$(VENV)/bin/python bench/vm.py
 	$(VENV)/bin/python bench/exporter_growth.py
 	$(VENV)/bin/python bench/exporter.py
+	$(VENV)/bin/python bench/exporter_lvm.py
 
 vm: $(VENV)/.sctune-test
 	@.ci/debian-packages >&2

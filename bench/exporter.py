@@ -128,11 +128,11 @@ def forks() -> int:
             return started(log.name) - before
 
 
-def started(log: str) -> int:
-    """How many processes a log of strace tells of."""
+def started(log: str, *, executed: bool = True) -> int:
+    """How many processes a log of strace tells of; one that forks and then executes a program counts twice where `executed`."""
     with open(log) as file:
         calls = re.findall(r"^\d+ +(execve|fork|vfork|clone3?)\((.*)", file.read(), re.MULTILINE)
-    return sum("CLONE_THREAD" not in rest for _, rest in calls)
+    return sum("CLONE_THREAD" not in rest and (executed or call != "execve") for call, rest in calls)
 
 
 @contextlib.contextmanager

@@ -13,6 +13,9 @@ from sctune.records import dataclass
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable
 
+REMEMBERED = 1000
+"""So many owners that are gone are remembered: a volume that is detached and attached again goes on where it was."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
@@ -32,6 +35,8 @@ class Accumulated:
         self._last: dict[Hashable, tuple[int, ...] | None] = {}
         """What each source had counted when it was last read; None: it was there at the first reading, and has never been read."""
         self._totals: dict[tuple[str, ...], tuple[int, ...]] = {}
+        self._gone: dict[tuple[str, ...], tuple[int, ...]] = {}
+        """The totals of owners that are not there now, the one that has been gone for longest first."""
         self._begun = False
 
     def add(self, readings: Iterable[Reading], wraps: tuple[int, ...], *, past: bool, unread: Iterable[Hashable] = ()) -> None:
@@ -48,16 +53,21 @@ class Accumulated:
         for reading in readings:
             before = self._last.get(reading.source, new_from)
             new = nothing if before is None else since(before, reading.values, wraps)
-            total = self._totals.get(reading.owner)
+            total = self._totals.get(reading.owner) or self._gone.get(reading.owner)
             self._totals[reading.owner] = new if total is None else tuple(a + b for a, b in zip(total, new, strict=True))
             last[reading.source] = reading.values
         self._last = last
         self._begun = True
 
     def keep(self, owners: Iterable[tuple[str, ...]], counters: int) -> None:
-        """These owners are there now, read or not: one that was never read has counted 0, any other is forgotten."""
+        """These owners are there now, read or not: one that was never read has counted 0. Any other has no total until it comes
+        again, and is forgotten when it is not among the last :data:`REMEMBERED` that went."""
         zero = (0,) * counters
-        self._totals = {owner: self._totals.get(owner, zero) for owner in owners}
+        known = self._gone | self._totals
+        self._totals = {owner: known.pop(owner, zero) for owner in owners}
+        self._gone = known
+        for owner in list(self._gone)[:-REMEMBERED]:
+            del self._gone[owner]
 
     def total(self, owner: tuple[str, ...]) -> tuple[int, ...] | None:
         """What was counted for an owner, None for one that is not known."""

@@ -7,7 +7,7 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sctune.exporters.prometheus.accumulated import Accumulated, Reading, since
+from sctune.exporters.prometheus.accumulated import REMEMBERED, Accumulated, Reading, since
 
 WRAP = 2**32
 LUN = ("iqn", "1")
@@ -74,13 +74,11 @@ def test_source_that_was_not_read_at_first_has_no_past() -> None:
     assert kept.total(LUN) == (8,)
 
 
-def test_owner_that_is_gone_is_forgotten() -> None:
+def test_owner_that_is_gone_has_no_total() -> None:
     kept = Accumulated()
     kept.add([reading(1, 10)], (0,), past=True)
     kept.keep([], 1)
     assert kept.total(LUN) is None
-    kept.keep([LUN], 1)
-    assert kept.total(LUN) == (0,)
 
 
 @given(
@@ -106,3 +104,37 @@ def test_counts_all_of_one_session(steps: list[int]) -> None:
     totals = run(*rounds, wraps=(0, WRAP), past=True)
     assert totals[-1] is not None
     assert totals[-1] == (whole, whole)
+
+
+def test_what_is_detached_and_attached_again_goes_on() -> None:
+    """A scrape that finds it gone in between makes nothing fall, and its samples are not lost to what came before."""
+    assert run([reading(1, 10)], [reading(1, 40)]) == [(0,), (30,)]
+    kept = Accumulated()
+    kept.add([reading(1, 10)], (0,), past=False)
+    kept.add([reading(1, 40)], (0,), past=False)
+    kept.keep([LUN], 1)
+    for _ in range(3):
+        kept.add([], (0,), past=False)
+        kept.keep([], 1)
+    kept.add([reading(2, 5)], (0,), past=False)
+    kept.keep([LUN], 1)
+    assert kept.total(LUN) == (35,)
+    for never_read in range(2):
+        kept.add([], (0,), past=False)
+        kept.keep([LUN] * never_read, 1)
+    assert kept.total(LUN) == (35,)
+
+
+def test_only_so_many_that_are_gone_are_remembered() -> None:
+    kept = Accumulated()
+    kept.add([], (0,), past=False)
+    for number in range(REMEMBERED + 2):
+        owner = (f"iqn{number}", "1")
+        kept.add([reading(number, 7, owner=owner), reading(-1, number)], (0,), past=False)
+        kept.keep([owner, LUN], 1)
+    kept.keep([LUN], 1)
+    owners = [(f"iqn{number}", "1") for number in range(REMEMBERED + 2)]
+    assert {kept.total(owner) for owner in owners} == {None}
+    kept.keep([LUN, *owners], 1)
+    assert [kept.total(owner) for owner in owners] == [(0,)] * 2 + [(7,)] * REMEMBERED
+    assert kept.total(LUN) == (REMEMBERED + 1,)

@@ -14,6 +14,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 CHECKOUT = Path(__file__).resolve().parents[2]
+UNITS = ("collector", "exporter")
+SERVICES = " ".join(f"sctune-{unit}.service" for unit in UNITS)
+START = (
+    f"systemctl daemon-reload; systemctl start {' '.join(f'sctune-{unit}.socket' for unit in UNITS)} && systemctl start {SERVICES}"
+)
+"""The sockets and what answers on them, with what the units' files say now."""
+START_SECONDS = 60.0
 _ROOT = "/opt/sctune"
 _BOUND = {"python": sys.base_prefix, "packages": sysconfig.get_path("purelib"), "checkout": str(CHECKOUT)}
 _COMMAND = f"""#!/bin/sh

@@ -38,10 +38,7 @@ def _coming_and_going(volume: overlay.Volume) -> Iterator[str]:
     yield from volume.rest()
     yield f"loop=$(losetup -f --show {volume.file}); vgchange -q -ay {volume.vg} >/dev/null"
     yield from volume.export().lines()
-    tgtadm = f"tgtadm --lld iscsi --tid {volume.number}"
-    yield f"{tgtadm} --op unbind --mode target -I ALL"
-    yield f"{tgtadm} --op delete --mode logicalunit --lun 1"
-    yield f"{tgtadm} --op delete --mode target"
+    yield from volume.export().remove()
     yield from volume.rest()
     yield f"rm {volume.file}; echo >> {DONE}"
 

@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from .crowd import script
 from .hosts import initiator, overlay, tgt
-from .installed import install
+from .installed import START, START_SECONDS, UNITS, install
 from .verdict import SCTUNE
 
 if TYPE_CHECKING:
@@ -25,10 +25,7 @@ ATTACHED, RESTING, COMING = overlay.volume(1), overlay.volume(2), overlay.volume
 SNAPSHOT = overlay.snapshot(COMING)
 HIDDEN = "/var/tmp/elsewhere"
 WATCHDOG_SECONDS = 6
-START_SECONDS = 60.0
 STOP_SECONDS = 1.0
-UNITS = ("collector", "exporter")
-SERVICES = " ".join(f"sctune-{unit}.service" for unit in UNITS)
 SCRAPE = "curl -sS -m 20 -f http://127.0.0.1:10197/metrics"
 # CAP_DAC_READ_SEARCH and CAP_SYS_ADMIN.
 COLLECTORS_RIGHTS = 1 << 2 | 1 << 21
@@ -90,8 +87,7 @@ def served(boot: Callable[..., Machine]) -> Iterator[Machine]:
         for unit in UNITS:
             drop_in = f"/run/systemd/system/sctune-{unit}.service.d"
             machine.check(f"mkdir -p {drop_in}; printf '[Service]\\nWatchdogSec={WATCHDOG_SECONDS}s\\n' > {drop_in}/watchdog.conf")
-        machine.check("systemctl daemon-reload; systemctl start sctune-collector.socket sctune-exporter.socket")
-        machine.check(f"systemctl start {SERVICES}", timeout=START_SECONDS)
+        machine.check(START, timeout=START_SECONDS)
         # The first look reads what lies in no cache yet, and may take longer than a collector has.
         machine.run(f"{SCRAPE} >/dev/null; sleep 5; {SCRAPE} >/dev/null", timeout=START_SECONDS)
         yield machine
@@ -193,12 +189,8 @@ def test_a_volume_that_comes_and_goes_while_it_is_scraped(served: Machine) -> No
         "sleep 3",
         *SNAPSHOT.create(),
         "sleep 4",
-        f"lvremove -q -f {COMING.vg}/{SNAPSHOT.lv_name} >/dev/null",
-        f"cow=$(losetup -nO NAME,BACK-FILE | awk '$2 == \"{SNAPSHOT.cow_file}\" {{ print $1 }}')",
-        f"vgreduce -q {COMING.vg} $cow >/dev/null; losetup -d $cow; rm {SNAPSHOT.cow_file}",
-        f"tgtadm --lld iscsi --tid {COMING.number} --op unbind --mode target -I ALL",
-        f"tgtadm --lld iscsi --tid {COMING.number} --op delete --mode logicalunit --lun 1",
-        f"tgtadm --lld iscsi --tid {COMING.number} --op delete --mode target",
+        *SNAPSHOT.remove(),
+        *COMING.export().remove(),
         *COMING.rest(),
         f"rm {COMING.file}; udevadm settle",
     ]

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from tests.vm.hosts import overlay
-from tests.vm.hosts.initiator import INITIATOR, PORTAL
+from tests.vm.hosts.initiator import INITIATOR, PORTAL, disk
 
 from .base import Expected, HostFault, VolumeFault
 from .targets import SHOW, rest
@@ -85,7 +85,7 @@ def _node(volumes: Sequence[Volume]) -> list[str]:
     """A Node Controller and its guests, as processes look: one guest has a disk since it was started, one had another attached
     later, which its arguments do not know. Of the third volume, nobody has the disk."""
     started, attached, _ = volumes
-    by_path = f"/dev/disk/by-path/ip-{PORTAL}-iscsi-{started.iqn}-lun-1"
+    by_path = disk(started.iqn)
     node = json.dumps({"driver": "host_device", "filename": by_path, "node-name": "libvirt-1-storage"})
     return [
         *overlay.start(),

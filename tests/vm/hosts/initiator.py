@@ -41,3 +41,13 @@ def login(iqns: Iterable[str] = (), *, chap: bool = True, portal: str = PORTAL) 
     one = f"iscsiadm -m node -T $iqn -p {portal}"
     steps = [f"{one} -o new >/dev/null", *(f"{one} {update}" for update in updates), f"{one} --login >/dev/null"]
     return [f"for iqn in {' '.join(names)}; do {'; '.join(steps)}; done", "udevadm settle"]
+
+
+def logout(iqn: str) -> list[str]:
+    """The session ends, and its node record goes."""
+    return [f"iscsiadm -m node -T {iqn} --logout >/dev/null; iscsiadm -m node -T {iqn} -o delete"]
+
+
+def disk(iqn: str, lun: int = 1) -> str:
+    """udev's path of the disk that a session brought."""
+    return f"/dev/disk/by-path/ip-{PORTAL}-iscsi-{iqn}-lun-{lun}"

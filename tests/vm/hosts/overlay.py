@@ -151,6 +151,14 @@ class Snapshot:
             f"lvcreate -q -n {self.lv_name} -s {extents} {self.origin.lv} >/dev/null",
         ]
 
+    def remove(self) -> list[str]:
+        """The COW snapshot and its store are taken away again, as where it has been copied."""
+        return [
+            f"lvremove -q -f {self.origin.vg}/{self.lv_name} >/dev/null",
+            f"cow=$(losetup -nO NAME,BACK-FILE | awk '$2 == \"{self.cow_file}\" {{ print $1 }}')",
+            f"vgreduce -q {self.origin.vg} $cow >/dev/null; losetup -d $cow; rm {self.cow_file}",
+        ]
+
     def copy(self) -> list[str]:
         """The copy to the snapshot's file, running, slowed to 1 MiB/s by the I/O controller."""
         # The block layer slows a running dd; stopping it by a signal would leave it in a state no real copy is in.

@@ -35,6 +35,14 @@ class Export:
             lines.append(f"{tgtadm} --op bind --mode target -I {self.acl}")
         return lines
 
+    def remove(self) -> list[str]:
+        """The target is taken away again; nobody is logged in any more."""
+        tgtadm = f"tgtadm --lld iscsi --tid {self.tid}"
+        lines = [f"{tgtadm} --op unbind --mode target -I {self.acl}"] if self.acl else []
+        if self.lun is not None:
+            lines.append(f"{tgtadm} --op delete --mode logicalunit --lun {self.lun}")
+        return [*lines, f"{tgtadm} --op delete --mode target"]
+
 
 def start(*, portal: str = "", account: bool = True) -> list[str]:
     """A new tgtd that knows the account and nothing else: targets made by bare tgtadm do not outlive their daemon."""
