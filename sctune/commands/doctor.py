@@ -81,7 +81,9 @@ def run_doctor(
             from sctune.measures import measures
 
             report = replace(report, measures=measures(inventory))
-        shown = _shown(inventory, report, registry) if format is Format.HTML else None
+        shown = None
+        if format is Format.HTML:
+            report, shown = _shown(inventory, report, registry)
         if trace is not None:
             trace.end(registry)
     finally:
@@ -115,16 +117,17 @@ def reading_back(config: Config, since: str | None) -> Config:
     return replace(config, thresholds=replace(config.thresholds, log_seconds=seconds))
 
 
-def _shown(inventory: Inventory, report: Report, registry: Registry) -> Scene:
-    """What of the look is drawn beside its findings."""
+def _shown(inventory: Inventory, report: Report, registry: Registry) -> tuple[Report, Scene]:
+    """What of the look is drawn beside its findings; and the report, with what was left behind looking for that."""
     from sctune.commands.looking import of_volumes
-    from sctune.doctor import fetch
+    from sctune.doctor import abandoned, fetch
     from sctune.report.html.scene import PARTS, scene
 
     fetch(inventory, (), also=PARTS)
     run = {check.check for check in report.checks}
     judged = all(check.name in run for check in of_volumes(registry.checks))
-    return scene(inventory, report.findings, {code.code: code for _, code in registry.codes()}, judged=judged)
+    drawn = scene(inventory, report.findings, {code.code: code for _, code in registry.codes()}, judged=judged)
+    return replace(report, abandoned=tuple(sorted({*report.abandoned, *abandoned(inventory)}))), drawn
 
 
 def _earlier(path: str | None) -> Baseline | None:

@@ -16,6 +16,7 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from sctune.report.html.page import page
+from sctune.report.sanitize import clean
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,6 +55,12 @@ def _style() -> str:
     return (resources.files("sctune.report.html") / "templates" / "style.css").read_text(encoding="utf-8")
 
 
+def _harmless(value: Any) -> Any:
+    """What a template puts out, without control characters: also where whoever made the page forgot to see to it. Markup is what
+    another template made of such values."""
+    return clean(value) if type(value) is str else value
+
+
 @cache
 def _environment() -> Any:
     from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -62,6 +69,7 @@ def _environment() -> Any:
         loader=PackageLoader("sctune.report.html", "templates"),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=_harmless,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,

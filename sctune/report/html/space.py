@@ -91,7 +91,7 @@ def _bar(
     """One bar: `shares` are the kinds and sizes of its segments, else all that is used is one."""
     segments: list[Segment] = []
     at = 0.0
-    for kind, size in shares or (("used", used),):
+    for kind, size in shares or (("lost" if level == "over" else "used", used),):
         width = min(_percent(size, total), 100 - at)
         if width > 0:
             segments.append(Segment(start=round(at, 2), width=round(width, 2), kind=kind))
@@ -195,7 +195,7 @@ def _inodes(measure: Measure) -> Bar:
         what="",
         used=measure.value,
         total=total,
-        value=f"{measure.value:.0f} of {total:.0f} used{ratio}",
+        value=f"{measure.value:,.0f} of {total:,.0f} used{ratio}",
         level=_level(measure, measure.value),
         ticks=_ticks(measure, total),
     )
