@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sctune.check import Unexamined
+from sctune.findings import Muted
 from sctune.host.base import Source
 from sctune.model.applied import Applied, Drift, Kind, Setting, Transaction
 from sctune.model.report import Status
@@ -34,7 +35,10 @@ if TYPE_CHECKING:
     import xml.etree.ElementTree as ET
     from collections.abc import Iterator
 
+    from sctune.model.report import Report
+
 FAULTY, HEALTHY = "storage-controller-faults", "storage-controller-healthy"
+MUTED = Muted(reason="known", until="2026-01-01")
 HOSTS = (FAULTY, HEALTHY, "limits-together", "cinder-lvm-thin", "lvm-unresponsive", "session-left-on-node", "tgtd-killed")
 
 
@@ -195,7 +199,7 @@ def test_a_healthy_host() -> None:
     root = tree(page(recorded(HEALTHY)))
     section = next(of_class(root, "verdict"))
     assert section.get("class") == "verdict fine"
-    assert "Nothing is wrong" in words(section)
+    assert words(section).startswith("No fault found")
     assert not [box for box in of_class(root, "n") if box.get("class") != "n"]
 
 
@@ -208,11 +212,36 @@ def test_what_could_not_be_seen_is_not_called_well() -> None:
     assert "LVM no answer in time (no answer in 5 s) lvm" in words(unseen)
 
 
+@pytest.mark.parametrize(
+    ("report", "heading", "look"),
+    [
+        (reports.nothing_here(), "Nothing to judge", "unknown"),
+        (reports.one_fault(), "Critical faults", "critical"),
+        (reports.two_hundred(), "Warnings", "warning"),
+        (reports.only_notes(), "No fault found", "fine"),
+        (reports.ordinary_user(), "Not everything could be seen", "unknown"),
+        (reports.report(replace(reports.deleted(), muted=MUTED), checks=reports.HEALTHY_CHECKS), "Nothing new", "fine"),
+    ],
+)
+def test_the_verdicts_heading(report: Report, heading: str, look: str) -> None:
+    root = tree(render(report, None, reports.CODES))
+    section = next(of_class(root, "verdict"))
+    assert section.get("class") == f"verdict {look}"
+    assert words(section).startswith(heading)
+
+
 def test_without_all_checks_of_volumes_none_is_called_well() -> None:
     report, drawn = recorded(HEALTHY)
     root = tree(page((report, replace(drawn, volumes=None))))
     assert not list(of_class(root, "volume"))
     assert "nobody can say which are well" in words(root)
+
+
+def test_a_link_that_holds_and_is_warned_of_is_marked_too() -> None:
+    root = tree(page(recorded("session-left-on-node")))
+    boxes = [words(box) for box in of_class(root, "warned")]
+    assert boxes == ["iSCSI session ! WARNING session1 of this host ISCSI_SESSION_LEFTOVER"]
+    assert "iSCSI session session1 of this host is warned of" in " ".join(one.text or "" for one in root.iter(f"{XHTML}desc"))
 
 
 def test_a_baseline_marks_what_is_new() -> None:

@@ -53,7 +53,15 @@ LAYERS = {
 """What a link is."""
 MARKS = {Mark.FINE: "", Mark.MISSING: "MISSING", Mark.BROKEN: "BROKEN", Mark.UNKNOWN: "NOT KNOWN"}
 """What is wrong with it."""
-_SAID = {Mark.MISSING: "is missing", Mark.BROKEN: "is broken", Mark.UNKNOWN: "could not be looked at"}
+WARNED = "warned"
+"""The mark of a link that holds, and that something is found about."""
+_SAID = {
+    Mark.MISSING.value: "is missing",
+    Mark.BROKEN.value: "is broken",
+    Mark.UNKNOWN.value: "could not be looked at",
+    WARNED: "is warned of",
+}
+_HOLDING = frozenset({Mark.FINE.value, WARNED})
 
 
 def draw(name: str, links: Sequence[Link]) -> Drawing:
@@ -86,8 +94,16 @@ def _joined(edges: Iterable[Edge]) -> Iterator[Edge]:
         yield Edge(path="".join(found), mark=mark)
 
 
-def _sentence(spoken: Sequence[tuple[str, Mark]]) -> str:
-    bad = [f"{words} {_SAID[mark]}" for words, mark in spoken if mark is not Mark.FINE]
+def _mark(link: Link) -> tuple[str, str]:
+    """A link's mark and its word. One that holds may still be what a warning is about."""
+    worst = max((finding.severity for finding in link.findings), key=lambda severity: severity.rank, default=None)
+    if link.mark is Mark.FINE and worst is not None and worst.rank > 0:
+        return WARNED, worst.value.upper()
+    return link.mark.value, MARKS[link.mark]
+
+
+def _sentence(spoken: Sequence[tuple[str, str]]) -> str:
+    bad = [f"{words} {what}" for words, what in spoken if what]
     if not bad:
         return f"{len(spoken)} links, and all of them hold. The table tells each."
     return f"{len(spoken)} links. {'; '.join(bad)}. The table tells each."
@@ -99,14 +115,14 @@ class _Board:
 
     nodes: list[Node] = field(default_factory=list)
     edges: list[Edge] = field(default_factory=list)
-    spoken: list[tuple[str, Mark]] = field(default_factory=list)
+    spoken: list[tuple[str, str]] = field(default_factory=list)
     bottom: int = _EDGE
 
     def put(self, link: Link, lane: int, below: Node | None) -> Node:
         """Draws a link and what stands on it, `lane` steps to the right."""
         lines = tuple(fit(text, _FIT_SMALL) for text in _lines(link))
         height = _HEIGHT + _LINE * len(lines)
-        word = MARKS[link.mark]
+        mark, word = _mark(link)
         layer = LAYERS[link.layer]
         name = said(link.name) or "none"
         node = Node(
@@ -116,12 +132,12 @@ class _Board:
             height=height,
             layer=layer,
             name=fit(name, _FIT),
-            mark=link.mark.value,
+            mark=mark,
             word=word,
             lines=lines,
         )
         self.nodes.append(node)
-        self.spoken.append((f"{layer} {name}", link.mark))
+        self.spoken.append((f"{layer} {name}", _SAID.get(mark, "")))
         self.bottom += height + _GAP
         if below is not None:
             self.join(below, node)
@@ -132,7 +148,7 @@ class _Board:
     def join(self, below: Node, above: Node) -> None:
         """The line from one box to what stands on it."""
         x, start = below.x + _RAIL, below.y + below.height
-        fine = below.mark == above.mark == Mark.FINE.value
+        fine = {below.mark, above.mark} <= _HOLDING
         aside = f"V{above.y + _HEIGHT // 2}H{above.x}"
         path = f"M{x} {start}" + (f"V{above.y}" if above.x == below.x else aside)
         self.edges.append(Edge(path=path, mark="fine" if fine else "broken"))

@@ -96,7 +96,7 @@ class _Maker:
         why = cause_elsewhere(finding, self.report)
         cause = finding.caused_by
         return Told(
-            mark="muted" if finding.muted is not None else change_words(self.report, finding),
+            mark="" if finding.muted is not None else change_words(self.report, finding),
             severity=finding.severity.value,
             subject=cut(subject_words(finding.subject)),
             chain=self.chains.get((finding.subject.kind.value, finding.subject.id), ""),

@@ -19,7 +19,7 @@ class Fact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """One finding: `mark` is what a baseline or a mute makes of it, `chain` leads to the volume's drawing, `follows` says what
+    """One finding: `mark` is what a baseline makes of it, `chain` leads to the volume's drawing, `follows` says what
     cause is not told with it."""
 
     mark: str
@@ -121,8 +121,8 @@ class CheckRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
-    """A box of a drawing: its left upper corner and height. `mark` is fine, missing, broken or unknown; `lines` stand under the
-    name."""
+    """A box of a drawing: its left upper corner and height. `mark` is fine, warned, missing, broken or unknown, `word` the same in
+    words; `lines` stand under the name."""
 
     x: int
     y: int

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sctune.findings import Severity
 from sctune.host.base import Source
 from sctune.records import replace
+from sctune.report.apart import known_findings, muted_findings
 from sctune.report.coverage import coverage
 from sctune.report.exit import is_news
 from sctune.report.html.chains import anchors, chains
@@ -27,13 +28,6 @@ if TYPE_CHECKING:
     from sctune.report.coverage import Coverage
     from sctune.report.html.scene import Scene
 
-_LEVELS = {
-    "critical": "Something is broken",
-    "warning": "Something needs attention",
-    "unknown": "Not everything could be seen",
-    "fine": "Nothing is wrong",
-}
-
 
 def page(report: Report, scene: Scene | None, codes: Mapping[str, Code]) -> PageTold:
     """Everything that the page shows. `codes` are the catalogue entries, by code."""
@@ -44,7 +38,7 @@ def page(report: Report, scene: Scene | None, codes: Mapping[str, Code]) -> Page
     drawn = chains(scene, made.where) if scene is not None else None
     filled = space(scene) if scene is not None else None
     tuned = tuning(scene.applied) if scene is not None else None
-    level = _level(one, seen)
+    level, level_words = _level(one, seen)
     others = apart(one)
     gaps = tuple(_gaps(seen))
     told = PageTold(
@@ -52,7 +46,7 @@ def page(report: Report, scene: Scene | None, codes: Mapping[str, Code]) -> Page
         when=moment(one.started),
         version=one.version,
         level=level,
-        level_words=_LEVELS[level],
+        level_words=level_words,
         verdict=_sentence(verdict(one, groups, seen)),
         next=_sentence(next_step(one, groups, seen)),
         facts=tuple(_facts(one, scene)),
@@ -68,16 +62,18 @@ def page(report: Report, scene: Scene | None, codes: Mapping[str, Code]) -> Page
         tuning=tuned,
         contents=(),
     )
-    return replace(told, contents=tuple(_contents(told, sum(is_news(one, finding) for finding in one.findings))))
+    news_number = sum(is_news(one, finding) for finding in one.findings)
+    muted_number = len(muted_findings(one))
+    return replace(told, contents=tuple(_contents(told, news_number, muted_number)))
 
 
-def _contents(told: PageTold, news: int) -> Iterator[Entry]:
+def _contents(told: PageTold, news: int, muted: int) -> Iterator[Entry]:
     """The sections that there are. The templates show those that this names."""
     yield Entry(anchor="findings", title="Findings", count=str(news))
     if told.apart:
         yield Entry(anchor="apart", title="Since the baseline", count="")
     if told.muted:
-        yield Entry(anchor="muted", title="Muted", count=str(sum(len(band.cards) for band in told.muted)))
+        yield Entry(anchor="muted", title="Muted", count=str(muted))
     if told.gaps or told.left_behind:
         yield Entry(anchor="unseen", title="Not examined", count=str(len(told.gaps) or ""))
     if told.chains is not None:
@@ -93,14 +89,21 @@ def _contents(told: PageTold, news: int) -> Iterator[Entry]:
     yield Entry(anchor="host", title="Host", count="")
 
 
-def _level(report: Report, seen: Coverage) -> str:
-    """What the verdict looks like."""
-    news = [finding.severity for finding in report.findings if is_news(report, finding)]
-    if Severity.CRITICAL in news:
-        return "critical"
-    if Severity.WARNING in news:
-        return "warning"
-    return "unknown" if seen.incomplete else "fine"
+def _level(report: Report, seen: Coverage) -> tuple[str, str]:
+    """What the verdict looks like, and its heading. What somebody muted, or a baseline knew, does not make all
+    well."""
+    severities = {finding.severity for finding in report.findings if is_news(report, finding)}
+    if Severity.CRITICAL in severities:
+        return "critical", "Critical faults"
+    if Severity.WARNING in severities:
+        return "warning", "Warnings"
+    if seen.incomplete:
+        return "unknown", "Not everything could be seen"
+    if not seen.examined:
+        return "unknown", "Nothing to judge"
+    if any(finding.severity is not Severity.INFO for finding in (*known_findings(report), *muted_findings(report))):
+        return "fine", "Nothing new"
+    return "fine", "No fault found"
 
 
 def _sentence(text: str) -> str:
