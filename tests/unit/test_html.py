@@ -29,7 +29,7 @@ from sctune.report.verdict import verdict
 from sctune.unavailable import Reason, Unavailable
 from tests.unit import reports
 from tests.unit.golden import compare
-from tests.unit.html_pages import NASTY, XHTML, codes, large, page, poisoned, recorded, tree
+from tests.unit.html_pages import NASTY, SCENARIOS, XHTML, codes, large, page, poisoned, recorded, tree
 from tests.unit.test_text import CASES
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 FAULTY, HEALTHY = "storage-controller-faults", "storage-controller-healthy"
 MUTED = Muted(reason="known", until="2026-01-01")
-HOSTS = (FAULTY, HEALTHY, "limits-together", "cinder-lvm-thin", "lvm-unresponsive", "session-left-on-node", "tgtd-killed")
+HOSTS = sorted(path.parent.name for pattern in ("*/capture.json", "*/host.tar.gz") for path in SCENARIOS.glob(pattern))
 
 
 def words(element: ET.Element) -> str:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sctune.account_quota import Against
     from sctune.model.capacity import Allowance, GroupCapacity, LoopCapacity, NextSnapshot, SafeLimits, Share, StoreCapacity
     from sctune.model.measure import Measure
+    from sctune.quota import Limit
     from sctune.report.html.scene import Scene, Snapshot
 
 _ROLES = {
@@ -253,41 +254,32 @@ def _snapshot(one: Snapshot, measure: Measure | None) -> Bar:
 def _quotas(scene: Scene, measured: dict[tuple[str, str], Measure]) -> Iterator[Bar]:
     capacity = scene.capacity
     if capacity.allowance is not None:
-        yield _allowance(capacity.allowance, measured.get(("quota_volumes", "")), capacity.volume_size)
-    allowed = capacity.snapshot_allowance
-    if allowed is not None:
-        limit = allowed.limit
-        measure = measured.get(("quota_snapshots", ""))
-        yield _bar(
-            name="All snapshots",
-            what=f"{said(limit.key)} in {said(limit.source)}",
-            used=allowed.used,
-            total=limit.size,
-            value=_used_of(allowed.used, limit.size),
-            level="over" if allowed.used > limit.size else _level(measure, allowed.used),
-            ticks=_ticks(measure, limit.size),
-            notes=(
-                f"At most {count_words(allowed.snapshots, 'more snapshot')} of the largest volume ({size_words(allowed.size)}).",
-            ),
-        )
+        allowed = capacity.allowance
+        note = _may_be_made(allowed, capacity.volume_size)
+        yield _limited("All volumes of the zone", allowed.limit, allowed.used, measured.get(("quota_volumes", "")), note)
+    if capacity.snapshot_allowance is not None:
+        kept = capacity.snapshot_allowance
+        note = f"At most {count_words(kept.snapshots, 'more snapshot')} of the largest volume ({size_words(kept.size)})."
+        yield _limited("All snapshots", kept.limit, kept.used, measured.get(("quota_snapshots", "")), note)
     for account in scene.accounts:
         for against in (*account.volumes, *account.snapshots):
             yield _account(account.name, against)
 
 
-def _allowance(allowed: Allowance, measure: Measure | None, size: int) -> Bar:
-    limit = allowed.limit
+def _may_be_made(allowed: Allowance, size: int) -> str:
     if allowed.too_large is not None:
-        note = f"No volume of {size_words(size)}: each may have {size_words(allowed.too_large.size)}."
-    else:
-        note = f"{count_words(allowed.volumes, 'more volume')} of {size_words(size)} may be made."
+        return f"No volume of {size_words(size)}: each may have {size_words(allowed.too_large.size)}."
+    return f"{count_words(allowed.volumes, 'more volume')} of {size_words(size)} may be made."
+
+
+def _limited(name: str, limit: Limit, used: int, measure: Measure | None, note: str) -> Bar:
     return _bar(
-        name="All volumes of the zone",
+        name=name,
         what=f"{said(limit.key)} in {said(limit.source)}",
-        used=allowed.used,
+        used=used,
         total=limit.size,
-        value=_used_of(allowed.used, limit.size),
-        level="over" if allowed.used > limit.size else _level(measure, allowed.used),
+        value=_used_of(used, limit.size),
+        level="over" if used > limit.size else _level(measure, used),
         ticks=_ticks(measure, limit.size),
         notes=(note,),
     )
