@@ -30,11 +30,13 @@ from sctune.unavailable import Reason, Unavailable
 from tests.unit import reports
 from tests.unit.golden import compare
 from tests.unit.html_pages import NASTY, SCENARIOS, XHTML, codes, large, page, poisoned, recorded, tree
+from tests.unit.test_cli import run
 from tests.unit.test_text import CASES
 
 if TYPE_CHECKING:
     import xml.etree.ElementTree as ET
     from collections.abc import Iterator
+    from pathlib import Path
 
     from sctune.model.report import Report
 
@@ -232,6 +234,30 @@ def test_the_verdicts_heading(report: Report, heading: str, look: str) -> None:
     section = next(of_class(root, "verdict"))
     assert section.get("class") == f"verdict {look}"
     assert words(section).startswith(heading)
+
+
+@pytest.mark.parametrize("host", [FAULTY, HEALTHY, "lvm-unresponsive"])
+def test_the_command_writes_it_with_the_exit_code_of_any_report(
+    host: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    archive, file = str(SCENARIOS / host / "host.tar.gz"), tmp_path / "report.html"
+    for options in ([], ["--fail-on", "never"], ["--check", "loop-limit"]):
+        text = run(capfd, "doctor", "--from", archive, *options)[0]
+        assert run(capfd, "doctor", "--from", archive, *options, "--format", "html", "--output", str(file)) == (text, "", "")
+        root = tree(file.read_text(encoding="utf-8"))
+        assert bool(list(of_class(root, "volume"))) is ("--check" not in options)
+        assert "1 checks" not in words(root)
+
+
+def test_only_news_fails_the_run(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    archive, baseline = str(SCENARIOS / FAULTY / "host.tar.gz"), str(tmp_path / "last.json")
+    assert run(capfd, "doctor", "--from", archive, "--format", "json", "--output", baseline)[0] == 1
+    code, out, _ = run(capfd, "doctor", "--from", archive, "--baseline", baseline, "--format", "html")
+    assert code == 0
+    root = tree(out)
+    assert words(next(of_class(root, "verdict"))).startswith("Nothing new")
+    assert not list(of_class(root, "card"))
+    assert "Known from the baseline" in words(root)
 
 
 def test_without_all_checks_of_volumes_none_is_called_well() -> None:

@@ -149,8 +149,9 @@ class _Board:
         """The line from one box to what stands on it."""
         x, start = below.x + _RAIL, below.y + below.height
         fine = {below.mark, above.mark} <= _HOLDING
-        aside = f"V{above.y + _HEIGHT // 2}H{above.x}"
-        path = f"M{x} {start}" + (f"V{above.y}" if above.x == below.x else aside)
+        # A branch leaves the trunk, which goes on to what is last.
+        aside = f"M{x} {above.y + _HEIGHT // 2}H{above.x}"
+        path = f"M{x} {start}V{above.y}" if above.x == below.x else aside
         self.edges.append(Edge(path=path, mark="fine" if fine else "broken"))
 
     def rail(self, one: Node, other: Node) -> None:

@@ -88,8 +88,10 @@ def _bar(
     shares: Iterable[tuple[str, float]] = (),
     parts: Iterable[Part] = (),
     notes: Iterable[str] = (),
+    words: str | None = None,
 ) -> Bar:
-    """One bar: `shares` are the kinds and sizes of its segments, else all that is used is one."""
+    """One bar: `shares` are the kinds and sizes of its segments, else all that is used is one; `words` say the level where it is
+    none of a threshold."""
     segments: list[Segment] = []
     at = 0.0
     for kind, size in shares or (("lost" if level == "over" else "used", used),):
@@ -97,7 +99,7 @@ def _bar(
         if width > 0:
             segments.append(Segment(start=round(at, 2), width=round(width, 2), kind=kind))
             at += width
-    words = _LEVELS[level]
+    words = _LEVELS[level] if words is None else words
     return Bar(
         name=name,
         what=what,
@@ -246,7 +248,8 @@ def _snapshot(one: Snapshot, measure: Measure | None) -> Bar:
         total=1.0,
         value=value,
         level=level,
-        ticks=_ticks(measure, 1.0),
+        words="lost" if lost else None,
+        ticks=() if lost or fill is None else _ticks(measure, 1.0),
         shares=(("lost" if lost else "cow", 1.0 if lost else fill.ratio if fill is not None else 0.0),),
     )
 
