@@ -43,7 +43,7 @@ def warmed(url: str, count: int) -> None:
     end = time.monotonic() + WARM_SECONDS
     while True:
         text = scrape(url)[1].decode()
-        failed = [line for line in text.splitlines() if line.startswith("sctune_scrape_collector_success") and line.endswith(" 0")]
+        failed = [line for line in text.splitlines() if line.startswith("sctune_scrape_collector_success") and line.endswith((" 0", " 0.0"))]
         found = sum(line.startswith("sctune_lvm_lv_active{") for line in text.splitlines())
         if not failed and found == count:
             return
@@ -62,7 +62,7 @@ def run_script() -> tuple[float, float, int]:
 
 def forks(count: int) -> tuple[float, float]:
     """Processes that a scrape of the exporter starts, and a run of the script, under strace."""
-    strace = ("strace", "-f", "-qq", "-e", "trace=process", "-o")
+    strace = ("strace", "-f", "--seccomp-bpf", "-qq", "-e", "trace=process", "-o")
     with tempfile.NamedTemporaryFile() as log, serving(prefix=(*strace, log.name)) as (_, url):
         warmed(url, count)
         before = started(log.name)

@@ -30,10 +30,12 @@ if TYPE_CHECKING:
 _ON_LOOPS = "eucalyptus-overlay"
 
 
-def tree(chain: Chain, inventory: Inventory, findings: Iterable[Finding], codes: Mapping[str, Code]) -> tuple[Link, ...]:
+def tree(
+    chain: Chain, inventory: Inventory, findings: Iterable[Finding], codes: Mapping[str, Code], *, links: Links | None = None
+) -> tuple[Link, ...]:
     """The links at the bottom, each with what stands on it; normally one. `findings` may be all of a host: those about a part of
-    the chain are put where they belong, the others left out."""
-    links = Links(inventory)
+    the chain are put where they belong, the others left out. `links` of this look, where many trees are made of it."""
+    links = links or Links(inventory)
     top = _upper(chain, inventory, links)
     trunk = [layer for layer in _trunk(chain, inventory, links) if layer]
     for layer in reversed(trunk):
@@ -50,11 +52,16 @@ def tree(chain: Chain, inventory: Inventory, findings: Iterable[Finding], codes:
 
 
 def remote_tree(
-    volume: RemoteVolume, inventory: Inventory, findings: Iterable[Finding], codes: Mapping[str, Code]
+    volume: RemoteVolume,
+    inventory: Inventory,
+    findings: Iterable[Finding],
+    codes: Mapping[str, Code],
+    *,
+    links: Links | None = None,
 ) -> tuple[Link, ...]:
     """The same of a volume that another host serves: from its target to the guest. Where several paths lead to it, what is on the
     map over them is shown on the last."""
-    links = Links(inventory)
+    links = links or Links(inventory)
     over = volume.multipath
     top = (links.multipath(over, volume.guests),) if over is not None else ()
     bottoms = tuple(

@@ -80,7 +80,7 @@ def doctor(
         list[str] | None,
         typer.Option("--check", metavar="NAME", help="Only this check; may be given again. sctune checks lists them."),
     ] = None,
-    format: Annotated[Format, typer.Option("--format", help="For people, programs, CI servers or monitoring.")] = Format.TEXT,
+    format: Annotated[Format, typer.Option("--format", help="For people, programs, CI or monitoring.")] = Format.TEXT,
     output: OutputFile = None,
     fail_on: Annotated[FailOn, typer.Option("--fail-on", help="The least severity that makes the exit code 1.")] = FailOn.WARNING,
     baseline: Annotated[

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _SPAWN = 0.05
 """Seconds to wait at most until LVM has been started; where it is not installed, none of it matters."""
-FORMATS = ("text", "json", "junit", "nagios")
+FORMATS = ("text", "json", "junit", "nagios", "html")
 FAIL_ON = ("info", "warning", "critical", "never")
 """The words of report.format.Format and FailOn, which are enumerations and cost more to load than to be said again."""
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sctune.model.baseline import Baseline
     from sctune.model.report import Report
     from sctune.registry import Registry
+    from sctune.report.html.scene import Scene
 
 
 def run_doctor(
@@ -80,6 +81,9 @@ def run_doctor(
             from sctune.measures import measures
 
             report = replace(report, measures=measures(inventory))
+        shown = None
+        if format is Format.HTML:
+            report, shown = _shown(inventory, report, registry)
         if trace is not None:
             trace.end(registry)
     finally:
@@ -90,7 +94,9 @@ def run_doctor(
         keep(report)
     if earlier is not None:
         report = compared(report, earlier, registry)
-    destination.write(rendered(report, format, registry, is_terminal=destination.is_terminal, fail_on=fail_on, quiet=quiet))
+    destination.write(
+        rendered(report, format, registry, is_terminal=destination.is_terminal, fail_on=fail_on, quiet=quiet, scene=shown)
+    )
     if format is Format.NAGIOS:
         from sctune.report.nagios import state
 
@@ -109,6 +115,19 @@ def reading_back(config: Config, since: str | None) -> Config:
     except Unreadable as error:
         raise UserError(f"--since: {error}", "Name how far back logs are read, e.g. --since 7d.") from None
     return replace(config, thresholds=replace(config.thresholds, log_seconds=seconds))
+
+
+def _shown(inventory: Inventory, report: Report, registry: Registry) -> tuple[Report, Scene]:
+    """What of the look is drawn beside its findings; and the report, with what was left behind looking for that."""
+    from sctune.commands.looking import of_volumes
+    from sctune.doctor import abandoned, fetch
+    from sctune.report.html.scene import PARTS, scene
+
+    fetch(inventory, (), also=PARTS)
+    run = {check.check for check in report.checks}
+    judged = all(check.name in run for check in of_volumes(registry.checks))
+    drawn = scene(inventory, report.findings, {code.code: code for _, code in registry.codes()}, judged=judged)
+    return replace(report, abandoned=tuple(sorted({*report.abandoned, *abandoned(inventory)}))), drawn
 
 
 def _earlier(path: str | None) -> Baseline | None:
@@ -142,6 +161,9 @@ def _load_the_rest(format: Format) -> None:
     elif format is Format.NAGIOS:
         import sctune.measures
         import sctune.report.nagios
+    elif format is Format.HTML:
+        import sctune.report.html.render
+        import sctune.report.html.scene
     else:
         import sctune.report.text  # noqa: F401
 
@@ -175,8 +197,10 @@ def rendered(
     is_terminal: bool,
     fail_on: FailOn = FailOn.WARNING,
     quiet: bool = False,
+    scene: Scene | None = None,
 ) -> bytes:
-    """The report's bytes. JSON and XML are UTF-8; text for people is in the encoding of the terminal or locale."""
+    """The report's bytes; `scene` is what HTML shows beside it. JSON, XML and HTML are UTF-8; text for people is in the encoding of
+    the terminal or locale."""
     if format is Format.JSON:
         from sctune.report.json import render as render_json
 
@@ -185,6 +209,10 @@ def rendered(
         from sctune.report.junit import render as render_junit
 
         return render_junit(report, fail_on, finds={code.code: check.name for check, code in registry.codes()}).encode()
+    if format is Format.HTML:
+        from sctune.report.html.render import render as render_html
+
+        return render_html(report, scene, {code.code: code for _, code in registry.codes()}).encode()
     import sys
 
     from sctune.report.layout import encode, style_for

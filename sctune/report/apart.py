@@ -62,7 +62,7 @@ def apart(page: Page, report: Report) -> None:
     if known:
         page.blank()
         page.add("", lead="Known from the baseline:", sgr="1")
-        _by_code(page, [_row(one, _better(report, one)) for one in known])
+        _by_code(page, [_row(one, better_words(report, one)) for one in known])
     if report.comparison is not None:
         page.blank()
         _since(page, report.comparison)
@@ -76,7 +76,8 @@ def _row(finding: Finding, said: str) -> _Row:
     return (finding.severity, finding.code, subject_words(finding.subject), finding.subject.id, said)
 
 
-def _better(report: Report, finding: Finding) -> str:
+def better_words(report: Report, finding: Finding) -> str:
+    """What is said of a finding that a baseline knew."""
     identity = identity_of(finding)
     if report.comparison is None or report.comparison.changes[identity] is not Change.BETTER:
         return finding.summary

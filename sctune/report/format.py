@@ -12,6 +12,7 @@ class Format(StrEnum):
     JSON = "json"
     JUNIT = "junit"
     NAGIOS = "nagios"
+    HTML = "html"
 
 
 class FailOn(StrEnum):

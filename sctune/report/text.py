@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from sctune.findings import Risk, Severity
 from sctune.host.base import Source
-from sctune.model.baseline import Change, identity_of
-from sctune.report.apart import apart, change_words, compared_with, known_findings, muted_findings
-from sctune.report.coverage import Coverage, Gap, coverage
+from sctune.report.apart import apart, change_words, compared_with
+from sctune.report.coverage import Coverage, coverage
 from sctune.report.exit import fails, is_news
 from sctune.report.format import FailOn
-from sctune.report.groups import Group, group, unseen_cause
+from sctune.report.groups import Group, group
 from sctune.report.layout import Page, Style, atom
 from sctune.report.sanitize import clean_report
+from sctune.report.verdict import SOURCES, cause_elsewhere, count_subjects, listed, moment, next_step, verdict
 from sctune.report.words import (
     count_words,
     evidence_words,
-    kind_plural,
     list_words,
     reason_words,
     subject_words,
     time_words,
 )
-from sctune.unavailable import Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from sctune.findings import Code, Evidence, Finding
     from sctune.model.report import Report
@@ -50,12 +47,6 @@ _GAPS = 10
 """Different reasons for which something could not be examined that are told."""
 
 _SGR = {Severity.CRITICAL: "1;31", Severity.WARNING: "1;33", Severity.INFO: "1;36"}
-_SOURCES = {
-    Source.LIVE: "looked at live",
-    Source.CAPTURE: "from a capture",
-    Source.SOS: "from a sos archive",
-    Source.ROOT: "from a file tree",
-}
 
 
 def render(report: Report, *, style: Style, codes: Mapping[str, Code]) -> str:
@@ -74,8 +65,8 @@ def render(report: Report, *, style: Style, codes: Mapping[str, Code]) -> str:
     page.blank()
     _examined(page, seen)
     page.blank()
-    page.add(_verdict(clean, groups, seen), lead="Verdict: ", hang=9, sgr="1")
-    page.add(_next(clean, groups, seen), lead="Next: ", hang=6, sgr="1")
+    page.add(verdict(clean, groups, seen), lead="Verdict: ", hang=9, sgr="1")
+    page.add(next_step(clean, groups, seen), lead="Next: ", hang=6, sgr="1")
     return page.text()
 
 
@@ -96,7 +87,7 @@ def render_quiet(report: Report, fail_on: FailOn, *, style: Style, codes: Mappin
     page.blank()
     _could_not(page, clean, seen)
     page.blank()
-    page.add(_verdict(clean, groups, seen), lead="Verdict: ", hang=9, sgr="1")
+    page.add(verdict(clean, groups, seen), lead="Verdict: ", hang=9, sgr="1")
     return page.text()
 
 
@@ -105,25 +96,17 @@ def _head(page: Page, report: Report) -> None:
     backends = ", ".join(name for name in report.backends if name != "generic")
     host = f"{atom(report.identity.name)}, Linux {report.identity.kernel}"
     page.add("".join([host, f", {roles}" if roles else "", f" ({backends})" if backends else ""]), lead="Host: ", hang=6, sgr="1")
-    when = _moment(report.started)
+    when = moment(report.started)
     rights = "" if report.identity.privileged or report.source is Source.ROOT else ", as an ordinary user"
     took = f", took {time_words(report.seconds)}" if report.source is Source.LIVE else ""
-    page.add(f"{_SOURCES[report.source]}{rights}{f', {when}' if when else ''}{took}, sctune {report.version}", indent=6, hang=6)
+    page.add(f"{SOURCES[report.source]}{rights}{f', {when}' if when else ''}{took}, sctune {report.version}", indent=6, hang=6)
     if report.comparison is not None:
         compared_with(page, report.comparison, report.identity.name)
 
 
-def _moment(seconds: float) -> str:
-    """The host's clock in UTC; "" where it has none (a file tree) or none that a calendar knows."""
-    try:
-        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC") if seconds > 0 else ""
-    except (OverflowError, ValueError, OSError):
-        return ""
-
-
 def _group(page: Page, group: Group, report: Report, code: Code | None) -> None:
     number = len(group.findings)
-    how_many = atom(f" ({_count_subjects(group.findings)})") if number > 1 else ""
+    how_many = atom(f" ({count_subjects(group.findings)})") if number > 1 else ""
     title = f"  {code.title}" if code else ""
     severity = group.severity
     page.add(f"{group.code}{how_many}{title}", lead=f"{severity.value.upper():<8}  ", hang=10, sgr=_SGR[severity])
@@ -145,11 +128,6 @@ def _group(page: Page, group: Group, report: Report, code: Code | None) -> None:
         _effects(page, group)
 
 
-def _count_subjects(findings: Sequence[Finding]) -> str:
-    kinds = {finding.subject.kind for finding in findings}
-    return f"{len(findings)} {kind_plural(next(iter(kinds)))}" if len(kinds) == 1 else f"{len(findings)} times"
-
-
 def _finding(page: Page, finding: Finding, group: Group, report: Report) -> None:
     mixed = len({one.severity for one in group.findings}) > 1
     change = change_words(report, finding)
@@ -160,20 +138,9 @@ def _finding(page: Page, finding: Finding, group: Group, report: Report) -> None
     if told:
         page.add(told, indent=4, hang=6)
     cause = finding.caused_by
-    why = _cause_elsewhere(finding, report)
+    why = cause_elsewhere(finding, report)
     if cause is not None and why:
         page.add(f"Follows from {cause.code} ({atom(subject_words(cause.subject))}), which {why}.", indent=4, hang=6)
-
-
-def _cause_elsewhere(finding: Finding, report: Report) -> str:
-    """Why the cause of a finding that is told in full is not told with it; "" where it is, or where there is none."""
-    if unseen_cause(finding, report.findings) is not None:
-        return "was not looked for"
-    cause = finding.caused_by
-    for other in report.findings:
-        if cause is not None and other.identity == (cause.code, cause.subject) and not is_news(report, other):
-            return "is muted" if other.muted is not None else "is known from the baseline"
-    return ""
 
 
 def _facts(facts: Evidence, *, said: str = "") -> str:
@@ -226,7 +193,7 @@ def _effects(page: Page, group: Group) -> None:
             )
         else:
             names = list_words(tuple(atom(finding.subject.id) for finding in found), _NAMED)
-            page.add(f"{_count_subjects(found)}: {names}", indent=4, hang=6, lead=f"{found[0].severity.value} {code}  ")
+            page.add(f"{count_subjects(found)}: {names}", indent=4, hang=6, lead=f"{found[0].severity.value} {code}  ")
 
 
 def _could_not(page: Page, report: Report, seen: Coverage) -> None:
@@ -241,7 +208,7 @@ def _could_not(page: Page, report: Report, seen: Coverage) -> None:
         )
     if seen.needs_root is not None:
         page.add(
-            f"{_listed(seen.needs_root)}. Incomplete for want of it: {', '.join(seen.needs_root.checks)}.",
+            f"{listed(seen.needs_root)}. Incomplete for want of it: {', '.join(seen.needs_root.checks)}.",
             lead="Only root may read: ",
             hang=4,
             sgr="1",
@@ -251,13 +218,9 @@ def _could_not(page: Page, report: Report, seen: Coverage) -> None:
         for gap in seen.gaps[:_GAPS]:
             why = f" - {reason_words(gap.reason)}" if gap.reason is not None else ""
             detail = f" ({gap.detail})" if gap.detail else ""
-            page.add(f"{_listed(gap)}{why}{detail}. Incomplete for it: {', '.join(gap.checks)}.", indent=2, hang=4, lead="- ")
+            page.add(f"{listed(gap)}{why}{detail}. Incomplete for it: {', '.join(gap.checks)}.", indent=2, hang=4, lead="- ")
         if len(seen.gaps) > _GAPS:
             page.add(f"- {count_words(len(seen.gaps) - _GAPS, 'more reason')} (--format json has them all)", indent=2, hang=4)
-
-
-def _listed(gap: Gap) -> str:
-    return list_words(tuple(map(atom, gap.items)))
 
 
 def _examined(page: Page, seen: Coverage) -> None:
@@ -270,78 +233,3 @@ def _examined(page: Page, seen: Coverage) -> None:
         page.add("", lead="Does not apply here:")
         for why, checks in seen.absent:
             page.add(f"{', '.join(checks)}: {why}", indent=2, hang=4, lead="- ")
-
-
-def _verdict(report: Report, groups: Sequence[Group], seen: Coverage) -> str:
-    news = [finding for finding in report.findings if is_news(report, finding)]
-    new = ""
-    if report.comparison is not None:
-        new = " new" if all(report.comparison.changes[identity_of(one)] is Change.NEW for one in news) else " new or worse"
-    counts = [
-        count_words(number, f"{new} {word}".strip())
-        for severity, word in ((Severity.CRITICAL, "critical fault"), (Severity.WARNING, "warning"), (Severity.INFO, "note"))
-        if (number := sum(finding.severity is severity for finding in news))
-    ]
-    judged = sum(check.examined > 0 for check in report.checks)
-    incomplete = f"{seen.incomplete} of {len(report.checks)} checks could not see everything" if seen.incomplete else ""
-    clear = not any(finding.severity.rank > Severity.INFO.rank for finding in news)
-    others = _others(report)
-    told = []
-    if clear and seen.examined:
-        told.append(f"no{new} fault found" + (" in what could be examined" if incomplete else ""))
-    if counts:
-        effects = sum(len(one.effects) for one in groups)
-        follow = f", of which {effects} {'follows' if effects == 1 else 'follow'} from another" if effects else ""
-        told.append(" and ".join([", ".join(counts[:-1]), counts[-1]] if len(counts) > 1 else counts) + follow)
-    told.extend(others)
-    if incomplete:
-        told.append(incomplete if told else f"nothing can be said: {incomplete}")
-    if told and (counts or incomplete or others):
-        return "; ".join(told) + "."
-    if not judged:
-        return "nothing on this host for sctune to judge."
-    return f"no{new} fault found in {count_words(seen.examined, 'thing')} examined by {count_words(judged, 'check')}."
-
-
-def _others(report: Report) -> list[str]:
-    """What the numbers before it do not count, in numbers of its own."""
-    known, muted = len(known_findings(report)), len(muted_findings(report))
-    told = [f"{known} known from the baseline"] if known else []
-    if report.comparison is not None:
-        told += [f"{len(report.comparison.gone)} gone since"] if report.comparison.gone else []
-        told += [f"{len(report.comparison.not_seen)} not seen this time"] if report.comparison.not_seen else []
-    return told + ([f"{muted} muted"] if muted else [])
-
-
-def _fill(report: Report, gaps: Sequence[Gap], again: str) -> str:
-    """What to do about what was not seen. What was never recorded cannot be found out where it is missing."""
-    for gap in gaps:
-        # On this machine it is what time did not suffice for.
-        if report.source is Source.LIVE or gap.reason is not Reason.NOT_COLLECTED:
-            return f"find out why {_listed(gap)} could not be examined, {again}."
-    if report.source is Source.ROOT:
-        return f"files show how a host is set up, not what it does: {atom('sctune doctor')} on the host itself sees the rest."
-    return f"a new {atom('sctune capture')} of that host shows the rest."
-
-
-def _next(report: Report, groups: Sequence[Group], seen: Coverage) -> str:
-    """What to do first."""
-    live = report.source is Source.LIVE
-    again = "then run sctune doctor again" if live else "then look at that host again"
-    as_root = ""
-    if seen.needs_root is not None:
-        as_root = "sudo sctune doctor sees the rest" if live else "a capture made by root shows the rest"
-    if groups and groups[0].rank > Severity.INFO.rank:
-        first = groups[0]
-        on = f" on {atom(subject_words(first.findings[0].subject))}" if len(first.findings) == 1 else ""
-        start = f"start with {first.code}{on} ({atom(f'sctune explain {first.code}')} says more), {again}"
-        return f"{start}{f'; {as_root}' if as_root else ''}."
-    if as_root:
-        return f"{as_root}."
-    if seen.gaps:
-        return _fill(report, seen.gaps, again)
-    if any(finding.severity is not Severity.INFO for finding in known_findings(report)):
-        return "nothing new; what is known from the baseline is still there to mend."
-    if groups:
-        return f"nothing is urgent; {atom(f'sctune explain {groups[0].code}')} says more about the first note."
-    return "nothing to do."

@@ -199,7 +199,7 @@ def test_columns(doctor: Doctor, capfd: pytest.CaptureFixture[str], monkeypatch:
         (reports.causes(), ["--fail-on", "never"], 3),
     ],
 )
-@pytest.mark.parametrize("form", ["text", "json", "junit"])
+@pytest.mark.parametrize("form", ["text", "json", "junit", "html"])
 def test_exit_codes(
     doctor: Doctor, capfd: pytest.CaptureFixture[str], report: Report, arguments: list[str], code: int, form: str
 ) -> None:

@@ -88,7 +88,7 @@ def test_other_commands_are_no_plug_ins(doctor: Doctor, capfd: pytest.CaptureFix
 def test_a_baseline_decides_the_exit_code(doctor: Doctor, capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     file = str(tmp_path / "last.json")
     assert run(capfd, "doctor", "--format", "json", "--output", file)[0] == 1
-    for form, code in (("text", 0), ("json", 0), ("junit", 0), ("nagios", 0)):
+    for form, code in (("text", 0), ("json", 0), ("junit", 0), ("nagios", 0), ("html", 0)):
         status, out, err = run(capfd, "doctor", "--baseline", file, "--format", form)
         assert (status, err) == (code, ""), form
         assert "baseline" in out

@@ -26,6 +26,7 @@ from sctune.probes.cloud_log import ERROR, FAULT_LOGS, NODE_LOG, OUTPUT
 from sctune.records import replace
 from sctune.registry import load
 from sctune.report.format import FailOn, Format, Plain
+from sctune.report.html.scene import scene
 from sctune.report.trace import Trace
 from sctune.unavailable import Unavailable
 from tests.unit.test_hostile_answers import ANSWERS, OTHERS, TEXTS
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
     from sctune.host.base import Process
     from sctune.model.report import Report
+    from sctune.report.html.scene import Scene
 
 SECRET = "pl4ntedS3cret77"
 PARTS = tuple(Inventory.all_parts())
@@ -91,11 +93,16 @@ def planted(name: str) -> CaptureHost:
 
 
 def look(host: Any) -> Report:
+    return look_and_draw(host)[0]
+
+
+def look_and_draw(host: Any) -> tuple[Report, Scene]:
+    """The report, and what HTML shows beside it."""
     inventory = Inventory(host, Config(), strict=True)
     report = diagnose(host, Config(), inventory=inventory, strict=True)
     for part in PARTS:
         getattr(inventory, part)
-    return report
+    return report, scene(inventory, report.findings, {code.code: code for _, code in load().codes()})
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -107,12 +114,12 @@ def test_no_format_and_no_trace_tells_it(name: str, capfd: pytest.CaptureFixture
         asked.append(one)
         trace.tell(one)
 
-    report = look(TracingHost(planted(name), tell))
+    report, drawn = look_and_draw(TracingHost(planted(name), tell))
     trace.end(load())
     for format in Format:
         for quiet in (False, True):
-            said = rendered(report, format, load(), is_terminal=False, fail_on=FailOn.INFO, quiet=quiet).decode(errors="replace")
-            assert SECRET not in said, format
+            data = rendered(report, format, load(), is_terminal=False, fail_on=FailOn.INFO, quiet=quiet, scene=drawn)
+            assert SECRET not in data.decode(errors="replace"), format
     out, err = capfd.readouterr()
     assert SECRET not in out + err
     assert len(err.splitlines()) > len(asked) > 100
