@@ -43,8 +43,9 @@ def warmed(url: str, count: int) -> None:
     end = time.monotonic() + WARM_SECONDS
     while True:
         text = scrape(url)[1].decode()
-        failed = [line for line in text.splitlines() if line.startswith("sctune_scrape_collector_success") and line.endswith((" 0", " 0.0"))]
-        found = sum(line.startswith("sctune_lvm_lv_active{") for line in text.splitlines())
+        lines = text.splitlines()
+        failed = [line for line in lines if line.startswith("sctune_scrape_collector_success") and float(line.split()[-1]) == 0]
+        found = sum(line.startswith("sctune_lvm_lv_active{") for line in lines)
         if not failed and found == count:
             return
         if time.monotonic() > end:
