@@ -90,5 +90,6 @@ def unserve(iqn: str, backstore: str) -> list[str]:
         f"iscsiadm -m node -T {iqn} -u >/dev/null; iscsiadm -m node -T {iqn} -o delete",
         f"echo 0 > {folder}/enable",
         f"rm {acl}/lun_0/lun; rmdir {acl}/lun_0 {acl}",
-        f"rm {folder}/lun/lun_0/store; rmdir {folder}/lun/lun_0 {folder}/np/{PORTAL} {folder} {folder.rpartition('/')[0]} {backstore}",
+        f"rm {folder}/lun/lun_0/store; rmdir {folder}/lun/lun_0 {folder}/np/{PORTAL}",
+        f"rmdir {folder} {folder.rpartition('/')[0]} {backstore}",
     ]
