@@ -118,9 +118,10 @@ def test_portal_groups_of_one_name_are_one_target() -> None:
     assert run(TARGETS, **given).of("sctune_target_sessions") == {(FILE_IQN,): 2}
 
 
-def test_volumes_on_a_host_of_lio_alone() -> None:
+def volumes(**parts: Any) -> Run:
+    """The collector of volumes on the recorded host, which has LIO alone."""
     volume = lv("lio", VOLUME, 0)
-    parts: dict[str, Any] = {
+    given: dict[str, Any] = {
         "tgt": ABSENT,
         "lvm": report(volume),
         "dm": (device(volume),),
@@ -131,13 +132,26 @@ def test_volumes_on_a_host_of_lio_alone() -> None:
         "guests": ABSENT,
         "processes": NOBODY,
         "sessions": (),
-    }
+    } | parts
     host = recorded("sound")
     joined = Inventory(host, Config(), strict=True)
-    joined.parts.update(parts)
-    told = collect(VOLUMES, host, **parts, chains=join(joined))
+    joined.parts.update(given)
+    return collect(VOLUMES, host, **given, chains=join(joined))
+
+
+def test_volumes_on_a_host_of_lio_alone() -> None:
+    told = volumes()
     assert told.why == ""
     (about,) = [key for key in told.of("sctune_volume_info") if key[0] == VOLUME_ID]
     assert about[-2:] == (VOLUME_IQN, "0")
     assert told.of("sctune_volume_sessions")[VOLUME_ID,] == 1
     assert told.of("sctune_volume_layer_ready")[VOLUME_ID, "target"] == 1
+
+
+def test_volumes_where_lio_may_not_be_read() -> None:
+    """As of a tgtd that does not answer: who is served is not known, all else of the volume is."""
+    told = volumes(lio_state=Unavailable(reason=Reason.DENIED, what=f"{ROOT}/iscsi"))
+    assert told.why == ""
+    assert told.of("sctune_volume_size_bytes")[VOLUME_ID,] > 0
+    assert told.of("sctune_volume_info") == told.of("sctune_volume_sessions") == {}
+    assert told.of("sctune_volume_state")[VOLUME_ID, "unknown"] == 1
