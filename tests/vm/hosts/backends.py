@@ -110,7 +110,7 @@ _ALL = (
             "test $(lvs --noheadings -o lv_name -S lv_attr=~V cinder-volumes | wc -l) = 4",
         ),
     ),
-    Backend(name="tgt", label=GENERIC, start=plain.start, make=plain.make, examined=_served(2), facts=()),
+    Backend(name="tgt", label=GENERIC, start=plain.start, make=plain.make, examined={**_served(2), "target-chap": 2}, facts=()),
     Backend(
         name="lio",
         label=CINDER,
