@@ -30,14 +30,15 @@ DRIFT = Code(
     title="Cinder's volumes and the targets made for them disagree",
     meaning="Cinder's LVM driver writes a file into volumes_dir for each volume it exports, has tgt-admin make a target of it, and "
     "takes both away when the volume is detached. Here one of the three is without the others: a file without its LV, a file that "
-    "tgtd serves nothing of, a target without a file, two files with one SCSI ID, or targets.conf includes none of the files.",
+    "tgtd serves nothing of, a target without a file, two files with one SCSI ID, or targets.conf includes none of the files. "
+    "Of LIO: a target, running or in saveconfig.json, without its LV, or a storage object that no target serves.",
     why="After the next restart of tgtd a target without a file (or all of them, without the include) is gone under the instances "
     "that use it. A file that is not served is a volume that cannot be attached; one without an LV stands in the way of tgt-admin, "
     "and of a volume of that name. Initiators with multipath take two disks with one SCSI ID for one disk and mix the volumes up. "
     "LIO's storage object holds its LV open: the volume cannot be deleted. What is saved without its LV is left out at every boot.",
     thresholds="Any difference, seen twice. Compared: volume-UUID files of volumes_dir (of cinder.conf, and of the usual places), "
-    "targets named for volumes on tgt's control port 0, LVs volume-UUID. Not judged: a volume with neither file nor target, which "
-    "is detached; a target with LUN 0 alone (TARGET_LUN_MISSING); other differences between file and target (TARGET_CONFIG_DRIFT); "
+    "targets named for volumes on tgt's control port 0, LVs volume-UUID; LIO's targets and storage objects of such names. Not "
+    "judged: a volume with neither file nor target, which is detached; a target with LUN 0 alone (TARGET_LUN_MISSING); other differences between file and target (TARGET_CONFIG_DRIFT); "
     "running against saved targets of LIO (TARGET_CONFIG_DRIFT), and what has no LV while LVM is kept away from a device, or while "
     "a device lies where the storage object says.",
     see=(
@@ -262,6 +263,7 @@ def _lio_problem(volume: LioVolume, *, lost: bool, all_saved: bool) -> str:
 def _lio_finding(inventory: Inventory, volume: LioVolume, problem: str) -> Finding:
     saved = known(inventory.lio_saved)
     file = saved.file if saved else ""
+    sessions = sum(len(target.nexuses) for target in volume.served)
     delete = [f"targetcli /iscsi delete {quote(volume.iqn)}    # if not"] if volume.served else []
     delete += [f"targetcli /backstores/block delete {quote(store.name)}    # if not" for store in volume.stores]
     return DRIFT.found(
@@ -272,7 +274,7 @@ def _lio_finding(inventory: Inventory, volume: LioVolume, problem: str) -> Findi
             served=bool(volume.served),
             saved_in=file if volume.saved or volume.saved_stores else None,
             storage_objects=tuple(store.key for store in volume.stores),
-            sessions=sum(len(target.nexuses) for target in volume.served),
+            sessions=sessions,
             source=f"/sys/kernel/config/target, {file or 'saveconfig.json'}, lvm fullreport",
         ),
         commands=(
@@ -281,6 +283,8 @@ def _lio_finding(inventory: Inventory, volume: LioVolume, problem: str) -> Findi
             *delete,
             "targetcli saveconfig    # writes what runs now: only where nothing else is missing (TARGET_CONFIG_DRIFT)",
         ),
+        # Who is logged in loses its session.
+        risk=Risk.DISRUPTIVE if sessions else None,
     )
 
 
