@@ -38,7 +38,8 @@ DRIFT = Code(
     "LIO's storage object holds its LV open: the volume cannot be deleted. What is saved without its LV is left out at every boot.",
     thresholds="Any difference, seen twice. Compared: volume-UUID files of volumes_dir (of cinder.conf, and of the usual places), "
     "targets named for volumes on tgt's control port 0, LVs volume-UUID; LIO's targets and storage objects of such names. Not "
-    "judged: a volume with neither file nor target, which is detached; a target with LUN 0 alone (TARGET_LUN_MISSING); other differences between file and target (TARGET_CONFIG_DRIFT); "
+    "judged: a volume with neither file nor target, which is detached; a target with LUN 0 alone (TARGET_LUN_MISSING); other "
+    "differences between file and target (TARGET_CONFIG_DRIFT); "
     "running against saved targets of LIO (TARGET_CONFIG_DRIFT), and what has no LV while LVM is kept away from a device, or while "
     "a device lies where the storage object says.",
     see=(
