@@ -155,3 +155,7 @@ def test_volumes_where_lio_may_not_be_read() -> None:
     assert told.of("sctune_volume_size_bytes")[VOLUME_ID,] > 0
     assert told.of("sctune_volume_info") == told.of("sctune_volume_sessions") == {}
     assert told.of("sctune_volume_state")[VOLUME_ID, "unknown"] == 1
+    # Not even its targets' names; or names of which none is the volume's.
+    blind = Unavailable(reason=Reason.DENIED, what=f"{ROOT}/iscsi")
+    for names, state in ((blind, "unknown"), ((FILE_IQN,), "ready"), ((VOLUME_IQN,), "unknown")):
+        assert volumes(lio=names, lio_state=blind).of("sctune_volume_state")[VOLUME_ID, state] == 1
