@@ -1,4 +1,4 @@
-"""Cinder's volumes three ways: LVs, the files it keeps for tgt in volumes_dir, and what tgtd serves."""
+"""Cinder's volumes three ways: LVs, the files it keeps for tgt in volumes_dir, and what tgtd serves; and LVs against LIO."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from shlex import quote
 from typing import TYPE_CHECKING
 
 from sctune.backends.choose import CINDER
+from sctune.both_targets import both
 from sctune.check import Check, Look, Result, Unexamined, not_applicable
+from sctune.cinder_lio import DRIFT_CODE, lio_volumes, without_lv
 from sctune.findings import Code, Finding, Risk, Severity, Subject, SubjectKind, evidence
 from sctune.records import dataclass, field
 from sctune.tgt_process import tgtadm
@@ -16,36 +18,42 @@ from sctune.unavailable import Reason, Unavailable, known, need
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from sctune.cinder_lio import LioVolume
     from sctune.inventory import Inventory
     from sctune.model.cinder import Cinder
     from sctune.model.lvm import LvmReport
     from sctune.model.target import PersistedTarget, Target
 
 DRIFT = Code(
-    code="CINDER_TARGET_DRIFT",
+    code=DRIFT_CODE,
     severities=(Severity.WARNING,),
-    title="Cinder's volumes, its files for tgt and tgtd's targets disagree",
+    title="Cinder's volumes and the targets made for them disagree",
     meaning="Cinder's LVM driver writes a file into volumes_dir for each volume it exports, has tgt-admin make a target of it, and "
     "takes both away when the volume is detached. Here one of the three is without the others: a file without its LV, a file that "
-    "tgtd serves nothing of, a target without a file, two files with one SCSI ID, or targets.conf includes none of the files.",
+    "tgtd serves nothing of, a target without a file, two files with one SCSI ID, or targets.conf includes none of the files. "
+    "Of LIO: a target, running or in saveconfig.json, without its LV, or a storage object that no target serves.",
     why="After the next restart of tgtd a target without a file (or all of them, without the include) is gone under the instances "
     "that use it. A file that is not served is a volume that cannot be attached; one without an LV stands in the way of tgt-admin, "
-    "and of a volume of that name. Initiators with multipath take two disks with one SCSI ID for one disk and mix the volumes up.",
+    "and of a volume of that name. Initiators with multipath take two disks with one SCSI ID for one disk and mix the volumes up. "
+    "LIO's storage object holds its LV open: the volume cannot be deleted. What is saved without its LV is left out at every boot.",
     thresholds="Any difference, seen twice. Compared: volume-UUID files of volumes_dir (of cinder.conf, and of the usual places), "
-    "targets named for volumes on tgt's control port 0, LVs volume-UUID. Not judged: a volume with neither file nor target, which "
-    "is detached; a target with LUN 0 alone (TARGET_LUN_MISSING); other differences between file and target (TARGET_CONFIG_DRIFT); "
-    "a host where another target than tgt serves.",
+    "targets named for volumes on tgt's control port 0, LVs volume-UUID; LIO's targets and storage objects of such names. Not "
+    "judged: a volume with neither file nor target, which is detached; a target with LUN 0 alone (TARGET_LUN_MISSING); other "
+    "differences between file and target (TARGET_CONFIG_DRIFT); "
+    "running against saved targets of LIO (TARGET_CONFIG_DRIFT), and what has no LV while LVM is kept away from a device, or while "
+    "a device lies where the storage object says.",
     see=(
         "ls /var/lib/cinder/volumes; lvs --noheadings -o lv_full_name | grep volume-",
         "tgtadm --lld iscsi --mode target --op show | grep ^Target",
         "grep -rn include /etc/tgt    # include /var/lib/cinder/volumes/*",
+        "ls -d /sys/kernel/config/target/iscsi/*:volume-* /sys/kernel/config/target/core/*/*:volume-*",
     ),
     remedy="Ask the API what the volume's state is meant to be. A file that is not served is made a target by tgt-admin --update; "
     "of a volume in use cinder-volume writes the file anew when it starts; file and target of a volume that exists no more are "
-    "removed.",
+    "removed. Of LIO, delete target and storage object of what exists no more, and save.",
     risk=Risk.SAFE,
     source="cinder volume/targets/tgt.py (create_iscsi_target, remove_iscsi_target; LP 1398078, 1304122, 1305343), "
-    "volume/manager.py; Cinder administrator guide, troubleshooting (include in targets.conf); tgt-admin(8)",
+    "volume/manager.py, cmd/rtstool.py; Cinder administrator guide, troubleshooting (include in targets.conf); tgt-admin(8)",
     confirm=True,
 )
 
@@ -61,7 +69,7 @@ class _Volume:
     commands: list[str] = field(default_factory=list)
 
 
-def _run(look: Look) -> Result:
+def _tgt(look: Look) -> Result:
     inventory = look.inventory
     cinder = inventory.cinder
     if not _is_here(inventory):
@@ -211,12 +219,94 @@ def _not_included(inventory: Inventory, cinder: Cinder | None) -> list[Finding]:
     return found
 
 
+def _lio(look: Look) -> Result:
+    """LVs against what LIO serves and has saved."""
+    inventory = look.inventory
+    state, saved, lvm = inventory.lio_state, inventory.lio_saved, inventory.lvm
+    volumes = lio_volumes(inventory)
+    # A configuration that is not there restores nothing, and an absent LIO serves nothing.
+    gaps = [item for item in (state, saved) if isinstance(item, Unavailable) and item.reason is not Reason.ABSENT]
+    if not volumes and not (gaps and _named(inventory)):
+        return not_applicable("LIO has no volume of Cinder")
+    all_saved = not gaps
+    if isinstance(lvm, Unavailable):
+        gaps.append(lvm)
+    lost = without_lv(inventory)
+    findings = []
+    for volume in volumes.values():
+        problem = _lio_problem(volume, lost=volume.id in lost, all_saved=all_saved)
+        if problem:
+            findings.append(_lio_finding(inventory, volume, problem))
+    return Result(examined=len(volumes), findings=tuple(findings), unexamined=tuple(map(Unexamined.of, gaps)))
+
+
+def _named(inventory: Inventory) -> bool:
+    """Whether LIO has a target of Cinder's, by the names of its targets, or Cinder is set to use it."""
+    cinder = known(inventory.cinder)
+    helpers = {backend.target_helper for backend in cinder.backends} if cinder else set()
+    return any(map(CINDER.is_target, known(inventory.lio) or ())) or "lioadm" in helpers
+
+
+def _lio_problem(volume: LioVolume, *, lost: bool, all_saved: bool) -> str:
+    """What is wrong with one volume, "" for nothing."""
+    where = [word for word, there in (("LIO", volume.served or volume.stores), ("saveconfig.json", volume.saved)) if there]
+    where = where or ["saveconfig.json"]
+    have = f"{' and '.join(where)} {'have' if len(where) > 1 else 'has'}"
+    if lost:
+        return (
+            f"{have} its {'target' if volume.served or volume.saved else 'storage object'}, and there is no LV volume-{volume.id}"
+        )
+    if all_saved and volume.stores and not volume.served and not volume.saved:
+        return f"{have} its storage object, which holds the LV open, and no target serves it"
+    return ""
+
+
+def _lio_finding(inventory: Inventory, volume: LioVolume, problem: str) -> Finding:
+    saved = known(inventory.lio_saved)
+    file = saved.file if saved else ""
+    sessions = sum(len(target.nexuses) for target in volume.served)
+    delete = [f"targetcli /iscsi delete {quote(volume.iqn)}    # if not"] if volume.served else []
+    delete += [f"targetcli /backstores/block delete {quote(store.name)}    # if not" for store in volume.stores]
+    return DRIFT.found(
+        Subject(kind=SubjectKind.VOLUME, id=volume.id),
+        f"{volume.id}: {problem}",
+        evidence(
+            problems=(problem,),
+            served=bool(volume.served),
+            saved_in=file if volume.saved or volume.saved_stores else None,
+            storage_objects=tuple(store.key for store in volume.stores),
+            sessions=sessions,
+            source=f"/sys/kernel/config/target, {file or 'saveconfig.json'}, lvm fullreport",
+        ),
+        commands=(
+            f"openstack volume show {volume.id}    # is it meant to be there?",
+            *((f"cp -p {quote(file)} /root/",) if file else ()),
+            *delete,
+            "targetcli saveconfig    # writes what runs now: only where nothing else is missing (TARGET_CONFIG_DRIFT)",
+        ),
+        # Who is logged in loses its session.
+        risk=Risk.DISRUPTIVE if sessions else None,
+    )
+
+
 CHECKS = (
     Check(
         name="cinder-targets",
         title="Cinder's volumes, files and targets",
         codes=(DRIFT,),
-        needs=("cinder", "chains", "tgt", "tgt_configuration", "lvm", "processes", "units"),
-        run=_run,
+        needs=(
+            "cinder",
+            "chains",
+            "tgt",
+            "tgt_configuration",
+            "lvm",
+            "processes",
+            "units",
+            "lio",
+            "lio_state",
+            "lio_saved",
+            "block",
+        ),
+        run=both(_tgt, _lio),
     ),
 )

@@ -27,7 +27,8 @@ OPEN = Code(
     "an image being made (cinder-backup, qemu-img), or a process that was left behind.",
     why="While it is open the LV cannot be removed: deleting the volume fails (`LV is busy`, error_deleting).",
     thresholds="An LV volume-UUID that is open, exported by no target, with no dd on it and no device stacked on it, seen twice. "
-    "Not said where LIO or nvmet serves volumes, which open them in the kernel.",
+    "tgt's and LIO's targets count, and LIO's storage objects (CINDER_TARGET_DRIFT). Not said where Cinder is set to use another "
+    "target, as nvmet, which opens them in the kernel.",
     see=("lvs -o lv_full_name,lv_device_open", "fuser -v /dev/VG/volume-UUID", "pgrep -a 'qemu-img|cinder-backup'"),
     remedy="Nothing, if a backup or an image is being made of it. Otherwise find out who has it open and end that; then delete "
     "again.",
@@ -61,7 +62,8 @@ API = Code(
     "whose instance has lost its disk, or whose detachment did not get to the end: it can neither be attached nor deleted.",
     thresholds="Only with `openstack_volumes:` in the configuration. Warning: an LV volume-UUID made before the list was recorded, "
     "and not in it. Info: in-use in the list, and no session: an instance that is shut off may have none. Not judged: "
-    "volumes of the list that have no LV here, which may lie on any other host; sessions where tgt is not what serves.",
+    "volumes of the list that have no LV here, which may lie on any other host; sessions where not all of tgt and LIO could be "
+    "looked at, or Cinder is set to use another target.",
     see=("openstack volume list --all-projects --long -f json", "openstack volume show UUID -c status -c attachments"),
     remedy="An LV that is in no list: make sure that the list had all projects (--all-projects), then remove it. In use "
     "without a session: look at the instance; where none has it, openstack volume set --state available --detached UUID.",
@@ -77,12 +79,16 @@ def _cinder(inventory: Inventory) -> tuple[Chain, ...]:
 
 
 def _others_serve(inventory: Inventory) -> bool:
-    """Whether something in the kernel may have volumes open and serve them."""
-    lio = inventory.lio
+    """Whether something that is not looked at may have volumes open and serve them: nvmet, as a rule."""
     cinder = known(inventory.cinder)
-    helpers = {backend.target_helper for backend in cinder.backends} if cinder else set()
-    absent = isinstance(lio, Unavailable) and lio.reason is Reason.ABSENT
-    return not (absent or lio == ()) or bool(helpers - {"tgtadm"})
+    return bool({backend.target_helper for backend in cinder.backends} - {"tgtadm", "lioadm"}) if cinder else False
+
+
+def _unseen_targets(inventory: Inventory) -> list[Unavailable]:
+    """Why it is not known what tgt and LIO serve, or not all of it."""
+    tgt, lio = inventory.tgt, inventory.lio_state
+    found = [part for part in (tgt, lio) if isinstance(part, Unavailable) and part.reason is not Reason.ABSENT]
+    return found + ([] if isinstance(tgt, Unavailable) else list(tgt.unanswered))
 
 
 def _open(look: Look) -> Result:
@@ -91,12 +97,12 @@ def _open(look: Look) -> Result:
     if not volumes:
         return not_applicable("no volume of Cinder is on this host")
     if _others_serve(inventory):
-        return not_applicable("another target than tgt may have volumes open")
-    tgt = inventory.tgt
-    unanswered = [tgt] if isinstance(tgt, Unavailable) and tgt.reason is not Reason.ABSENT else []
-    unanswered += [] if isinstance(tgt, Unavailable) else tgt.unanswered
-    if unanswered:
-        return Result(examined=0, unexamined=tuple(Unexamined.of(item) for item in unanswered))
+        return not_applicable("another target than tgt and LIO may have volumes open")
+    unseen = _unseen_targets(inventory)
+    if unseen:
+        return Result(examined=0, unexamined=tuple(Unexamined.of(item) for item in unseen))
+    lio = known(inventory.lio_state)
+    stored = {store.device for store in (lio.backstores if lio else ())}
     processes = need(inventory.processes)
     holders = {device.name: device.holders for device in need(inventory.devices)}
     findings = []
@@ -106,11 +112,13 @@ def _open(look: Look) -> Result:
             continue
         if chain.dm is not None and holders.get(chain.dm.kernel_name):
             continue
+        if lv.device is not None and lv.device in stored:
+            continue
         findings.append(
             OPEN.found(
                 chain.subject,
                 f"{lv.full_name} is open, and nothing is known to use it",
-                evidence(lv=lv.full_name, attr=lv.attr, source="lvm fullreport, tgtd, the process table"),
+                evidence(lv=lv.full_name, attr=lv.attr, source="lvm fullreport, tgtd, LIO, the process table"),
                 commands=(f"fuser -v {quote(lv.dm_path or lv.path)}",),
             )
         )
@@ -159,8 +167,8 @@ def _api(look: Look) -> Result:
         need(inventory.lvm)
         return not_applicable("no volume of Cinder is on this host")
     listed: Mapping[str, ApiVolume] = {volume.id: volume for volume in recorded.volumes}
-    tgt = known(inventory.tgt)
-    sessions_seen = tgt is not None and not tgt.unanswered and not _others_serve(inventory)
+    served = known(inventory.tgt) is not None or known(inventory.lio_state) is not None
+    sessions_seen = served and not _unseen_targets(inventory) and not _others_serve(inventory)
     findings = []
     for chain in volumes:
         volume, lv = listed.get(chain.id), chain.lv
@@ -201,7 +209,7 @@ CHECKS = (
         name="cinder-open",
         title="Cinder's volumes are open for somebody",
         codes=(OPEN,),
-        needs=("chains", "cinder", "tgt", "processes", "devices", "lio"),
+        needs=("chains", "cinder", "tgt", "processes", "devices", "lio_state"),
         run=_open,
     ),
     Check(name="cinder-wipe", title="Wiping of Cinder's volumes", codes=(WIPE,), needs=("chains", "processes"), run=_wiped),
@@ -209,7 +217,7 @@ CHECKS = (
         name="cinder-api",
         title="Cinder's volumes and its API",
         codes=(API,),
-        needs=("chains", "openstack_volumes", "tgt", "lvm", "lio", "cinder"),
+        needs=("chains", "openstack_volumes", "tgt", "lvm", "lio_state", "cinder"),
         run=_api,
     ),
 )

@@ -115,6 +115,7 @@ CHECKS = (
             "dm",
             "disk_health",
             "disk_ids",
+            "lio_state",
             "loops",
             "lvm",
             "raid",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from sctune.both_targets import lio_of
 from sctune.chain_lio import folder_of
 from sctune.check import Check, Result, Unexamined, not_applicable
+from sctune.cinder_lio import lost_cause
 from sctune.findings import Code, Risk, Severity, evidence
 from sctune.host.base import FileKind
 from sctune.model.volume import VolumeState
@@ -63,12 +64,12 @@ def run(look: Look) -> Result:
         examined += len(target.luns)
         if target.nexuses and not target.luns:
             examined += 1
-            findings.append(_without_lun(target, chains))
+            findings.append(_without_lun(look, target, chains))
         for lun in target.luns:
             if not target.nexuses_of(lun.number):
                 continue
             if seen_as_zeros(target, lun):
-                findings.append(_without_backstore(target, lun, chains))
+                findings.append(_without_backstore(look, target, lun, chains))
             elif lun.backstore is not None:
                 length = _length(lun.backstore)
                 if isinstance(length, Unavailable):
@@ -101,21 +102,23 @@ def _see(target: LioTarget) -> tuple[str, ...]:
     return (f"ls -l {folder}/lun/*", f"cat {folder}/acls/*/info", "cp -p /etc/*target/saveconfig.json /root/")
 
 
-def _without_lun(target: LioTarget, chains: Chains) -> Finding:
+def _without_lun(look: Look, target: LioTarget, chains: Chains) -> Finding:
     return TARGET_SERVES_ZEROS.found(
         chains.subject_of_target(target),
         f"{target.iqn} has sessions and no LUN: what was LUN 0 reads as zeros",
         evidence(initiators=_who(target), luns=0, source=folder_of(target)),
         commands=_see(target),
+        caused_by=lost_cause(look.inventory, target.iqn),
     )
 
 
-def _without_backstore(target: LioTarget, lun: LioLun, chains: Chains) -> Finding:
+def _without_backstore(look: Look, target: LioTarget, lun: LioLun, chains: Chains) -> Finding:
     return TARGET_SERVES_ZEROS.found(
         chains.subject_of_lun(target, lun),
         f"LUN {lun.number} of {target.iqn} has no backstore, and a session reads zeros from it",
         evidence(initiators=_who(target, lun.number), lun=lun.number, source=folder_of(target)),
         commands=_see(target),
+        caused_by=lost_cause(look.inventory, target.iqn),
     )
 
 
@@ -140,7 +143,7 @@ CHECKS: tuple[Check, ...] = (
         name="lio-luns",
         title="LIO's LUNs are not empty disks in place of volumes",
         codes=(TARGET_SERVES_ZEROS,),
-        needs=("lio_state", "chains"),
+        needs=("lio_state", "chains", "lio_saved", "lvm", "block"),
         run=run,
     ),
 )

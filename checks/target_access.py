@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sctune.check import Look
     from sctune.findings import Finding, Subject
     from sctune.inventory import Inventory
-    from sctune.model.chain import Chains
+    from sctune.model.chain import AnyTarget, Chains
     from sctune.model.lio import LioTarget
     from sctune.model.target import Target, TgtDaemon
 
@@ -58,19 +58,25 @@ TARGET_CHAP_MISSING = Code(
     severities=(Severity.WARNING,),
     title="A target that must ask for CHAP does not",
     meaning="Whoever made the target demands CHAP of its initiators, and no account is bound: Eucalyptus binds its account to "
-    "every target before it lets initiators in; targets.conf, or the file that Cinder writes for the volume, has an incominguser.",
-    why="The secret that every attached node holds protects nothing: who passes the ACL gets the disk without it.",
+    "every target before it lets initiators in; targets.conf, or the file that Cinder writes for the volume, has an incominguser. "
+    "Of LIO: a target of Cinder's that does not authenticate (authentication=0), or that does, and has no account for an initiator "
+    "of its ACLs.",
+    why="The secret that every attached node holds protects nothing: who passes the ACL gets the disk without it. LIO, where it "
+    "authenticates, refuses an initiator without an account: its session, once interrupted, does not come back.",
     thresholds="No incoming account, at least one disk and at least one entry in the ACL, on a target that Eucalyptus named or "
     "whose volume is its own, or whose block in targets.conf and what it includes has an incominguser. A target without an ACL "
-    "lets nobody in and is one in the making.",
+    "lets nobody in and is one in the making. LIO: on an enabled portal group with a LUN, of a target or volume of Cinder's, "
+    "authentication=0 with an ACL or in demo mode; or authentication=1 and an ACL without userid.",
     see=(
         "tgtadm --lld iscsi --mode target --op show | grep -A9 'Account information'",
         "tgtadm --lld iscsi --mode account --op show",
+        "grep . /sys/kernel/config/target/iscsi/*/tpgt_*/{attrib/authentication,acls/*/auth/userid}",
     ),
     remedy="Bind the account again. Sessions that exist stay; the next login has to know the secret.",
     risk=Risk.DISRUPTIVE,
     source="eucalyptus TGTWrapper.java (bind account, then bind target); cinder volume/targets/iscsi.py (an account for every "
-    "volume); targets.conf(5), incominguser; tgtadm(8)",
+    "volume), cmd/rtstool.py; targets.conf(5), incominguser; tgtadm(8); Linux drivers/target/iscsi/iscsi_target_auth.c "
+    "(chap_server_open)",
 )
 
 _EVERYBODY = frozenset({"ALL", "::/0", "[::]/0"})
@@ -193,7 +199,61 @@ def chap(look: Look) -> Result:
     return Result(examined=examined, findings=tuple(findings), unexamined=unexamined)
 
 
-def _demander(target: Target, chains: Chains, files: Mapping[str, str]) -> str:
+def lio_chap(look: Look) -> Result:
+    """The same of LIO: Cinder sets authentication=1 and an account in the ACL of every initiator."""
+    inventory = look.inventory
+    lio = lio_of(look)
+    chains = need(inventory.chains)
+    addresses = known(inventory.addresses)
+    examined = 0
+    findings: list[Finding] = []
+    for target in lio.targets:
+        demander = _demander(target, chains, {})
+        if not demander:
+            continue
+        examined += 1
+        if target.enabled is False or not any(lun.online for lun in target.luns):
+            continue
+        subject = chains.subject_of_target(target)
+        folder = folder_of(target)
+        without = tuple(acl.initiator for acl in target.acls if not acl.account)
+        commands = tuple(
+            f"printf %s USER > {quote(f'{folder}/acls/{name}/auth/userid')}    # and auth/password, as Cinder has them"
+            for name in without
+        )
+        if target.authentication is False and (target.acls or target.generate_acls):
+            words = f"{target.iqn} asks for no CHAP account, though {demander} demands one"
+            commands = (*commands, f"echo 1 > {quote(folder)}/attrib/authentication")
+        elif target.authentication and without:
+            words = f"{target.iqn} has no CHAP account for {', '.join(without)}, and does not let it in"
+        else:
+            continue
+        opened = is_demo(target) and bool(target.portals) and reachable(target, addresses) != ()
+        findings.append(
+            TARGET_CHAP_MISSING.found(
+                subject,
+                words,
+                evidence(
+                    acl=tuple(acl.initiator for acl in target.acls),
+                    without_account=without,
+                    authentication=target.authentication,
+                    demo_mode=target.generate_acls,
+                    demanded_by=demander,
+                    sessions=len(target.nexuses),
+                    source=f"{folder}/attrib, acls",
+                ),
+                commands=commands,
+                remedy="Set account and authentication again, and save the configuration. Sessions that exist stay; the next login "
+                "has to know the secret.",
+                caused_by=Cause(code=TARGET_OPEN_ACCESS.code, subject=subject) if opened else None,
+            )
+        )
+    if not examined:
+        return not_applicable("nothing says that any of LIO's targets asks for CHAP")
+    return Result(examined=examined, findings=tuple(findings))
+
+
+def _demander(target: AnyTarget, chains: Chains, files: Mapping[str, str]) -> str:
     """Who demands CHAP on a target: a file, a cloud, or "" for nobody."""
     if target.iqn in files:
         return files[target.iqn]
@@ -293,7 +353,7 @@ CHECKS: tuple[Check, ...] = (
         name="target-chap",
         title="Targets ask for the account their maker demands",
         codes=(TARGET_CHAP_MISSING,),
-        needs=("tgt", "chains", "addresses", "tgt_configuration"),
-        run=chap,
+        needs=("tgt", "chains", "addresses", "tgt_configuration", "lio_state"),
+        run=both(chap, lio_chap),
     ),
 )

@@ -9,6 +9,7 @@ from sctune.backends.choose import CINDER, candidates
 from sctune.both_targets import both, lio_of
 from sctune.chain_lio import FOLDER
 from sctune.check import Check, Result, Unexamined, not_applicable
+from sctune.cinder_lio import without_lv
 from sctune.findings import Code, Risk, Severity, Subject, SubjectKind, evidence
 from sctune.paths import normalise
 from sctune.tgt_process import tgtadm
@@ -40,7 +41,8 @@ TARGET_CONFIG_DRIFT = Code(
     "other way round is TARGET_CHAP_MISSING). Not judged: targets of Eucalyptus, which are made by tgtadm alone and written "
     "nowhere; which targets of Cinder there are (CINDER_TARGET_DRIFT); a target without any disk (TARGET_LUN_MISSING); a host "
     "where nothing is configured. LIO: targets, LUNs with their backstores, initiators, authentication and demo mode; the devices "
-    "and files of what is saved. Seen twice.",
+    "and files of what is saved. Not of LIO: a target of Cinder's whose volume has no LV any more (CINDER_TARGET_DRIFT), or that "
+    "does not authenticate (TARGET_CHAP_MISSING). Seen twice.",
     see=(
         "ls /etc/rtslib-fb-target/saveconfig.json /etc/target/saveconfig.json   # holds secrets",
         "ls -d /sys/kernel/config/target/core/*/*/ /sys/kernel/config/target/iscsi/*/tpgt_*/lun/*",
@@ -75,7 +77,10 @@ def lio_drift(look: Look) -> Result:
     stats = [store.stat for store in saved.backstores]
     unseen = [stat for stat in stats if isinstance(stat, Unavailable) and stat.reason is not Reason.ABSENT]
     findings: list[Finding] = []
+    without = without_lv(inventory)
     for key in dict.fromkeys((*wanted, *live)):
+        if CINDER.target_volume(key[0]) in without:
+            continue  # CINDER_TARGET_DRIFT
         target, item = live.get(key), wanted.get(key)
         lost = tuple(path for _, *store in (item.luns if item else ()) if (path := gone.get((store[0], store[1]))))
         if target is None:
@@ -125,6 +130,9 @@ def _lio_differences(target: LioTarget, saved: SavedTarget) -> tuple[str, ...]:
         ("authentication", target.authentication, saved.authentication),
         ("generate_node_acls", target.generate_acls, saved.generate_acls),
     ):
+        # A target of Cinder's that does not authenticate is TARGET_CHAP_MISSING.
+        if name == "authentication" and now is False and CINDER.is_target(target.iqn):
+            continue
         if None not in (now, then) and now is not then:
             found.append(f"{name} {now:d}, saved {then:d}")
     return tuple(found)
@@ -232,7 +240,7 @@ CHECKS: tuple[Check, ...] = (
         name="target-drift",
         title="Targets are as they are configured",
         codes=(TARGET_CONFIG_DRIFT,),
-        needs=("tgt", "tgt_configuration", "chains", "lio_state", "lio_saved"),
+        needs=("tgt", "tgt_configuration", "chains", "lio_state", "lio_saved", "lvm", "block"),
         run=both(tgt_drift, lio_drift),
     ),
 )

@@ -10,6 +10,7 @@ from sctune.both_targets import both, lio_of
 from sctune.chain_lio import folder_of
 from sctune.check import Check, Result, Unexamined, not_applicable
 from sctune.checks.lio_luns import seen_as_zeros
+from sctune.cinder_lio import lost_cause
 from sctune.findings import Cause, Code, Risk, Severity, evidence
 from sctune.model.volume import VolumeState
 from sctune.tgt_process import daemon_of, tgtadm
@@ -148,6 +149,7 @@ def lio_luns(look: Look) -> Result:
                     f"{target.iqn} has no LUN",
                     evidence(luns=0, sessions=0, source=folder),
                     commands=(f"ls -l {quote(folder)}/lun", "cp -p /etc/*target/saveconfig.json /root/"),
+                    caused_by=lost_cause(look.inventory, target.iqn),
                 )
             )
         for lun in target.luns:
@@ -160,6 +162,7 @@ def lio_luns(look: Look) -> Result:
                         commands=(f"ls -l {quote(folder)}/lun/lun_{lun.number}",),
                         remedy="Bring back what it served, then take the LUN away and make it again over that; its ACLs need it "
                         "anew.",
+                        caused_by=lost_cause(look.inventory, target.iqn),
                     )
                 )
     return Result(examined=len(lio.targets), findings=tuple(findings))
@@ -256,7 +259,9 @@ def _lio_missing(store: LioBackstore, inventory: Inventory) -> str | Unavailable
     block = inventory.block
     if isinstance(block, Unavailable):
         return block
-    return None if any(store.device == device.device for device in block) else "the kernel has no such device any more"
+    # Only whole disks are in `block`: of a partition the kernel's list of all block devices tells.
+    there = store.present or any(store.device == device.device for device in block)
+    return None if there else "the kernel has no such device any more"
 
 
 def missing(record: Backing, inventory: Inventory) -> str | Unavailable | None:
@@ -350,7 +355,7 @@ CHECKS: tuple[Check, ...] = (
         name="target-luns",
         title="Targets have disks that are online",
         codes=(TARGET_LUN_MISSING, TARGET_LUN_OFFLINE),
-        needs=("tgt", "chains", "backings", "dm", "tgt_configuration", "lio_state"),
+        needs=("tgt", "chains", "backings", "dm", "tgt_configuration", "lio_state", "lio_saved", "lvm", "block"),
         run=both(tgt_luns, lio_luns),
     ),
     Check(

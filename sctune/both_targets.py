@@ -30,7 +30,8 @@ def both(tgt: Callable[[Look], Result], lio: Callable[[Look], Result]) -> Callab
         return Result(
             examined=own.examined + others.examined,
             findings=own.findings + others.findings,
-            unexamined=own.unexamined + others.unexamined,
+            # What both need is missed once.
+            unexamined=tuple(dict.fromkeys(own.unexamined + others.unexamined)),
         )
 
     return run

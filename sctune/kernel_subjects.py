@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from sctune.model.lvm import LogicalVolume
     from sctune.store_view import StoreFilesystem
 
+_ZEROS = "TARGET_SERVES_ZEROS"
 _LVM_UUID = len("LVM-") + 64
 _KINDS = (BlockKind.DISK, BlockKind.NVME, BlockKind.VIRTIO, BlockKind.LOOP, BlockKind.DM, BlockKind.MD)
 
@@ -83,13 +84,28 @@ class KernelSubjects:
             return subject, Cause(code="RAID_DEGRADED", subject=subject) if array is not None and array.degraded else None
         if device.session is not None and (session := self._sessions.get(device.session)) is not None:
             subject, cause = self._of_session(session)
-            return self._volume_of_disk(device) or subject, cause
+            return self._volume_of_disk(device) or subject, cause or self._zeros(session, device)
         failing = self._failing.get(device.name)
         return disk_subject(self._inventory, device.name), Cause(code=DISK_FAILING, subject=failing) if failing else None
 
     def _of_session(self, session: IscsiSession) -> tuple[Subject, Cause | None]:
         subject = session_subject(session)
         return subject, Cause(code="ISCSI_SESSION_FAILED", subject=subject) if session.state != "LOGGED_IN" else None
+
+    def _zeros(self, session: IscsiSession, device: BlockDevice) -> Cause | None:
+        """That the disk is one that LIO, here, puts in the place of a LUN without backstore: what lies behind its 32 KiB fails."""
+        lio, chains = known(self._inventory.lio_state), known(self._inventory.chains)
+        if lio is None or chains is None or not session.local:
+            return None
+        for target in lio.targets:
+            if target.iqn != session.target or device.target_lun != 0:
+                continue
+            if target.nexuses and not target.luns:
+                return Cause(code=_ZEROS, subject=chains.subject_of_target(target))
+            for lun in target.luns:
+                if not lun.online and target.number_in(session, lun.number) == 0:
+                    return Cause(code=_ZEROS, subject=chains.subject_of_lun(target, lun))
+        return None
 
     def _volume_of_disk(self, device: BlockDevice) -> Subject | None:
         chains = known(self._inventory.chains)

@@ -103,10 +103,10 @@ class VolumeStates:
         report = known(self._inventory.lvm)
         if report is not None and chain.ours and chain.lv is None and _hidden(chain, report.excluded):
             found.append(_kept_away(report.excluded))
-        if not chain.exports and _active(chain) and _may_serve(known(self._inventory.lio) or (), chain):
-            lio = self._inventory.lio_state
-            if isinstance(lio, Unavailable):
-                found.append(lio)
+        lio = self._inventory.lio_state
+        # Where LIO could be read, the chain has its exports.
+        if isinstance(lio, Unavailable) and not chain.exports and _active(chain) and _may_serve(self._inventory.lio, chain):
+            found.append(lio)
         if export is Unexported.UNKNOWN and not found:
             found.append(self._why_unknown())
         return tuple(found)
@@ -120,8 +120,11 @@ class VolumeStates:
         return Unavailable(reason=Reason.NOT_COLLECTED, what="when the volume was attached", detail="nothing tells it")
 
 
-def _may_serve(targets: tuple[str, ...], chain: Chain) -> bool:
-    """Whether one of these targets, of which only the names are known, may export it: Cinder's are named for their volumes."""
+def _may_serve(targets: tuple[str, ...] | Unavailable, chain: Chain) -> bool:
+    """Whether one of these targets, of which the names alone are known, or not even these, may export it: Cinder's are named for
+    their volumes. What a host has not, or was recorded before it was asked, serves nothing."""
+    if isinstance(targets, Unavailable):
+        return targets.reason not in (Reason.ABSENT, Reason.NOT_COLLECTED)
     if chain.ours and chain.backend.name == CINDER.name:
         return any(CINDER.target_volume(name) == chain.id for name in targets)
     return bool(targets)

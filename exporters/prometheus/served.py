@@ -44,12 +44,13 @@ def answered(state: TgtState) -> None:
 
 
 def silent(inventory: Inventory) -> tuple[Unavailable, ...]:
-    """Why what tgtd exports is not known, or not all of it; () where all daemons answered, or none has run. The collectors of
+    """Why what tgtd or LIO exports is not known, or not all of it; () where all answered, or none is there. The collectors of
     targets and LUNs fail by it; what else a volume is made of is told without."""
-    state = inventory.tgt
-    if isinstance(state, Unavailable):
-        return () if state.reason is Reason.ABSENT else (state,)
-    return state.unanswered
+    tgt, lio = inventory.tgt, inventory.lio_state
+    unseen = [lio] if isinstance(lio, Unavailable) and lio.reason not in (Reason.ABSENT, Reason.NOT_COLLECTED) else []
+    if isinstance(tgt, Unavailable):
+        return (*unseen, *([] if tgt.reason is Reason.ABSENT else [tgt]))
+    return (*unseen, *tgt.unanswered)
 
 
 def born_at(look: Look, control_port: int) -> Hashable:

@@ -28,7 +28,8 @@ class LioBackstore:
     """A storage object: a folder PLUGIN_N/NAME of configfs. `plugin` is iblock, fileio, pscsi, rd_mcp or user.
 
     `path` is what was given to it: the block device's node, the file; `stat` is stat(2) of that now, None where it is none (pscsi,
-    rd_mcp, user). `device` is the block device that the kernel opened (iblock), None elsewhere. `size` is in bytes and of fileio
+    rd_mcp, user). `device` is the block device that the kernel opened (iblock), None elsewhere; `present` whether that is among the
+    block devices now, partitions included, asked for only where `path` is gone. `size` is in bytes and of fileio
     alone: all others are as large as their device. `write_back` is whether initiators are told of a volatile write cache
     (emulate_write_cache), `buffered` whether fileio leaves writes in the page cache; `block_size` is what initiators see
     (hw_block_size is the device's own). None: not told.
@@ -41,6 +42,7 @@ class LioBackstore:
     path: str
     device: tuple[int, int] | None = None
     stat: FileStat | Unavailable | None = None
+    present: bool | None = None
     size: int | None = None
     read_only: bool | None = None
     write_back: bool | None = None

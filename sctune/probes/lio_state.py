@@ -36,10 +36,11 @@ from sctune.unavailable import Reason, Unavailable
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from sctune.host.base import Host
+    from sctune.host.base import FileStat, Host
 
 FABRIC = "/sys/kernel/config/target/iscsi"
 CORE = "/sys/kernel/config/target/core"
+_DEVICES = "/sys/dev/block"
 _ON_PATHS = ("iblock", "fileio")
 _PLUGINS = frozenset({"iblock", "fileio", "pscsi", "rd_mcp", "user"})
 
@@ -86,7 +87,16 @@ class _Look:
         ]
         paths = tuple(dict.fromkeys(store.path for store in found if store.plugin in _ON_PATHS and store.path.startswith("/")))
         stats = dict(zip(paths, self._host.stat_files(paths), strict=True)) if paths else {}
-        return tuple(replace(store, stat=stats.get(store.path)) if store.plugin in _ON_PATHS else store for store in found)
+        return tuple(self._found(store, stats.get(store.path)) if store.plugin in _ON_PATHS else store for store in found)
+
+    def _found(self, store: LioBackstore, stat: FileStat | Unavailable | None) -> LioBackstore:
+        """A backstore with what lies at its path; where udev lost that, with whether the kernel has the device."""
+        gone = isinstance(stat, Unavailable) and stat.reason is Reason.ABSENT
+        if not gone or store.device is None:
+            return replace(store, stat=stat)
+        link = self._host.readlink(f"{_DEVICES}/{store.device[0]}:{store.device[1]}")
+        unseen = isinstance(link, Unavailable) and link.reason is not Reason.ABSENT
+        return replace(store, stat=stat, present=None if unseen else not isinstance(link, Unavailable))
 
     def _backstore(self, plugin: str, hba: int, name: str) -> LioBackstore:
         folder = f"{CORE}/{plugin}_{hba}/{name}"

@@ -13,7 +13,8 @@ from sctune.check import Look, Result
 from sctune.checks import cinder_volumes
 from sctune.config.model import Config, Thresholds
 from sctune.host.base import Clock, Process
-from sctune.model.cinder import ApiVolume, ApiVolumes
+from sctune.model.cinder import ApiVolume, ApiVolumes, Cinder, CinderBackend
+from sctune.model.lio import LioBackstore, LioLun, LioState, LioTarget
 from sctune.model.process import Copy, CopyTool
 from sctune.probes.openstack_volumes import parse, probe
 from sctune.records import replace
@@ -77,6 +78,39 @@ def said(result: Result) -> list[tuple[str, str, str]]:
     return [(one.code, one.severity.value, one.subject.id) for one in result.findings]
 
 
+def lios(volume: str) -> LioState:
+    """LIO with a target for one of the two."""
+    iqn = f"iqn.2010-10.org.openstack:volume-{volume}"
+    number = (A, B).index(volume) + 1
+    store = LioBackstore(
+        plugin="iblock", hba=0, name=iqn, enabled=True, path=f"/dev/{VG}/volume-{volume}", device=lv(VG, "v", number).device
+    )
+    return LioState(
+        targets=(
+            LioTarget(
+                iqn=iqn,
+                tag=1,
+                enabled=True,
+                authentication=True,
+                generate_acls=False,
+                demo_write_protect=True,
+                account="",
+                portals=(),
+                luns=(LioLun(number=0, backstore=store),),
+                acls=(),
+            ),
+        ),
+        backstores=(store,),
+    )
+
+
+def nvmet() -> Cinder:
+    backend = CinderBackend(
+        section="lvm", volume_group=VG, lvm_type="", lvm_conf_file="", target_helper="nvmet", target_prefix="", volumes_dir=""
+    )
+    return Cinder(files=(), unread=(), backends=(backend,), folders=())
+
+
 def test_an_open_lv() -> None:
     assert said(run(OPEN, host())) == []
     assert said(run(OPEN, host(opened=(A, B)))) == [("CINDER_VOLUME_OPEN", "info", B)]
@@ -87,8 +121,15 @@ def test_an_lv_that_is_open_for_somebody() -> None:
     assert said(run(OPEN, host(opened=(A, B), processes=copied))) == []
     block = storage_hosts.block("dm-2", holders=("dm-7",))
     assert said(run(OPEN, host(opened=(A, B), devices=(block,)))) == []
-    assert run(OPEN, host(opened=(A, B), lio=("iqn.2010-10.org.openstack:x",))).not_applicable
-    assert run(OPEN, host(opened=(A, B), lio=Unavailable(reason=Reason.DENIED, what="lio"))).not_applicable
+    assert said(run(OPEN, host(opened=(A, B), lio_state=lios(B)))) == []
+    # A storage object that no target serves: CINDER_TARGET_DRIFT.
+    assert said(run(OPEN, host(opened=(A, B), lio_state=replace(lios(B), targets=())))) == []
+    assert said(run(OPEN, host(opened=(A, B), lio_state=LioState(targets=(), backstores=())))) == [
+        ("CINDER_VOLUME_OPEN", "info", B)
+    ]
+    blind = Unavailable(reason=Reason.DENIED, what="/sys/kernel/config/target/core")
+    assert [gap.what for gap in run(OPEN, host(opened=(A, B), lio_state=blind)).unexamined] == [blind.what]
+    assert run(OPEN, host(opened=(A, B), cinder=nvmet())).not_applicable
     hung = run(OPEN, host(opened=(A, B), targets=(), tgt=tgt_hosts.state(unanswered=(tgt_hosts.HUNG,))))
     assert (said(hung), [gap.reason for gap in hung.unexamined]) == ([], [Reason.TIMEOUT])
     assert run(OPEN, inventory(cinder=ABSENT)).not_applicable
@@ -150,7 +191,7 @@ def test_an_lv_that_the_api_does_not_have() -> None:
 
 def test_in_use_without_a_session() -> None:
     assert said(compared(targets=(served(A),))) == [("CINDER_API_DRIFT", "info", A)]
-    assert said(compared(targets=(served(A),), lio=("iqn.2003-01.org.linux-iscsi.x",))) == []
+    assert said(compared(targets=(served(A),), cinder=nvmet())) == []
 
 
 def test_a_list_that_is_none() -> None:

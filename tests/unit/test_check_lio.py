@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 (ZEROS,) = lio_luns.CHECKS
 LUNS, BACKING = targets.CHECKS
-ACCESS, _ = target_access.CHECKS
+ACCESS, CHAP = target_access.CHECKS
 (DRIFT,) = target_drift.CHECKS
 _, CACHE = target_flush.CHECKS
 ABSENT = Unavailable(reason=Reason.ABSENT, what="gone")
@@ -95,7 +95,7 @@ def test_a_sound_host(check: Check) -> None:
     assert set(check.needs) <= set(look().inventory.parts)
 
 
-@pytest.mark.parametrize("check", [ZEROS, LUNS, BACKING, ACCESS, DRIFT, CACHE], ids=lambda check: check.name)
+@pytest.mark.parametrize("check", [ZEROS, LUNS, BACKING, ACCESS, CHAP, DRIFT, CACHE], ids=lambda check: check.name)
 def test_lio_that_could_not_be_looked_at_is_not_ok(check: Check) -> None:
     blind = Unavailable(reason=Reason.DENIED, what="/sys/kernel/config/target/core")
     try:
@@ -163,6 +163,10 @@ def test_what_a_lun_serves_is_gone() -> None:
     assert found(BACKING, device_gone) == missing
     # udev lost the link; the kernel still has the device.
     assert found(BACKING, with_store(plugin="iblock", path="/dev/lio/x", stat=ABSENT, device=(253, 0))) == []
+    # A partition is no whole disk; the kernel lists it among all block devices.
+    partition = with_store(plugin="iblock", path="/dev/disk/by-id/x-part1", stat=ABSENT, device=(8, 1), present=True)
+    assert found(BACKING, partition) == []
+    assert found(BACKING, with_store(plugin="iblock", path="/dev/sda1", stat=ABSENT, device=(8, 1), present=False)) == missing
     blind = BACKING.run(look(device_gone, block=Unavailable(reason=Reason.DENIED, what="/sys/block")))
     assert (blind.findings, [one.what for one in blind.unexamined]) == ((), ["/sys/block"])
 
@@ -219,12 +223,42 @@ def test_what_is_on_one_side_alone() -> None:
         ({"luns": ()}, f"LUNs none, saved 0: iblock/{VOLUME_IQN}"),
         ({"luns": (LioLun(number=0, backstore=None),)}, f"LUNs 0: nothing, saved 0: iblock/{VOLUME_IQN}"),
         ({"acls": ()}, f"lets in none, saved {INITIATOR}"),
-        ({"authentication": False}, "authentication 0, saved 1"),
         ({"generate_acls": True}, "generate_node_acls 1, saved 0"),
     ],
 )
 def test_what_differs(facts: dict[str, Any], difference: str) -> None:
     assert drifted(serving(group(FILE_IQN), group(VOLUME_IQN, **facts))) == {VOLUME_ID: (difference,)}
+
+
+def test_authentication_of_a_target_of_nobodys_and_of_cinders() -> None:
+    """Of Cinder's it is TARGET_CHAP_MISSING."""
+    file, volume = group(FILE_IQN, authentication=False), group(VOLUME_IQN, authentication=False)
+    assert drifted(serving(file, volume)) == {FILE_IQN: ("authentication 0, saved 1",)}
+    assert found(CHAP, serving(file, volume)) == [("TARGET_CHAP_MISSING", "warning", VOLUME_ID)]
+
+
+def test_chap_of_cinders_targets() -> None:
+    result = CHAP.run(look())
+    assert (result.examined, result.findings, result.unexamined) == (1, (), ())
+    volume = group(VOLUME_IQN)
+    (acl,) = volume.acls
+    missing = [("TARGET_CHAP_MISSING", "warning", VOLUME_ID)]
+    nameless = (replace(acl, account=""),)
+    (refused,) = CHAP.run(look(serving(replace(volume, acls=nameless)))).findings
+    assert refused.summary == f"{VOLUME_IQN} has no CHAP account for {INITIATOR}, and does not let it in"
+    (both,) = CHAP.run(look(serving(replace(volume, acls=nameless, authentication=False)))).findings
+    assert both.summary == f"{VOLUME_IQN} asks for no CHAP account, though cinder-lvm demands one"
+    assert any(INITIATOR in command for command in both.remedy.commands)
+    # Nobody is let in: nothing is missed yet.
+    for facts in ({"acls": ()}, {"enabled": False}, {"luns": ()}):
+        assert found(CHAP, serving(replace(volume, **({"authentication": False} | facts)))) == []
+    opened = replace(volume, authentication=False, generate_acls=True, portals=(replace(PORTAL, address="10.0.0.5"),))
+    assert found(CHAP, serving(opened)) == missing
+    (finding,) = CHAP.run(look(serving(opened))).findings
+    assert finding.caused_by is not None
+    assert (finding.caused_by.code, finding.caused_by.subject) == ("TARGET_OPEN_ACCESS", finding.subject)
+    nobodys = look(serving(group(FILE_IQN, authentication=False)), tgt=tgt_hosts.state(tgt_hosts.daemon()))
+    assert CHAP.run(nobodys).not_applicable is not None
 
 
 def test_what_is_saved_and_not_there_any_more() -> None:

@@ -7,15 +7,20 @@ from typing import Any
 
 import pytest
 
+from sctune.chain import join
+from sctune.config.model import Config
 from sctune.exporters.prometheus.collectors.luns import COLLECTOR as LUNS
 from sctune.exporters.prometheus.collectors.targets import COLLECTOR as TARGETS
+from sctune.exporters.prometheus.collectors.volumes import COLLECTOR as VOLUMES
 from sctune.exporters.prometheus.options import Options, Selection
+from sctune.inventory import Inventory
 from sctune.model.lio import LioLunIo, LioState
 from sctune.probes import lio_state
 from sctune.records import replace
 from sctune.unavailable import Reason, Unavailable
+from tests.unit.chain_hosts import ABSENT, NOBODY, device, lv, report
 from tests.unit.collecting import Run, collect
-from tests.unit.lio_hosts import DEMO_IQN, FILE, FILE_IQN, ROOT, VOLUME, VOLUME_IQN, recorded
+from tests.unit.lio_hosts import DEMO_IQN, FILE, FILE_IQN, ROOT, VOLUME, VOLUME_ID, VOLUME_IQN, recorded
 from tests.unit.test_exporter_targets import row, tgt
 from tests.unit.tgt_hosts import HUNG, NO_TGT, lun, target
 
@@ -111,3 +116,46 @@ def test_portal_groups_of_one_name_are_one_target() -> None:
     told = run(LUNS, **given)
     assert (told.skipped, told.of("sctune_lun_commands_total")) == ({}, {(FILE_IQN, "0"): 10})
     assert run(TARGETS, **given).of("sctune_target_sessions") == {(FILE_IQN,): 2}
+
+
+def volumes(**parts: Any) -> Run:
+    """The collector of volumes on the recorded host, which has LIO alone."""
+    volume = lv("lio", VOLUME, 0)
+    given: dict[str, Any] = {
+        "tgt": ABSENT,
+        "lvm": report(volume),
+        "dm": (device(volume),),
+        "loops": ABSENT,
+        "stores": ABSENT,
+        "block": (),
+        "cloud": ABSENT,
+        "guests": ABSENT,
+        "processes": NOBODY,
+        "sessions": (),
+    } | parts
+    host = recorded("sound")
+    joined = Inventory(host, Config(), strict=True)
+    joined.parts.update(given)
+    return collect(VOLUMES, host, **given, chains=join(joined))
+
+
+def test_volumes_on_a_host_of_lio_alone() -> None:
+    told = volumes()
+    assert told.why == ""
+    (about,) = [key for key in told.of("sctune_volume_info") if key[0] == VOLUME_ID]
+    assert about[-2:] == (VOLUME_IQN, "0")
+    assert told.of("sctune_volume_sessions")[VOLUME_ID,] == 1
+    assert told.of("sctune_volume_layer_ready")[VOLUME_ID, "target"] == 1
+
+
+def test_volumes_where_lio_may_not_be_read() -> None:
+    """As of a tgtd that does not answer: who is served is not known, all else of the volume is."""
+    told = volumes(lio_state=Unavailable(reason=Reason.DENIED, what=f"{ROOT}/iscsi"))
+    assert told.why == ""
+    assert told.of("sctune_volume_size_bytes")[VOLUME_ID,] > 0
+    assert told.of("sctune_volume_info") == told.of("sctune_volume_sessions") == {}
+    assert told.of("sctune_volume_state")[VOLUME_ID, "unknown"] == 1
+    # Not even its targets' names; or names of which none is the volume's.
+    blind = Unavailable(reason=Reason.DENIED, what=f"{ROOT}/iscsi")
+    for names, state in ((blind, "unknown"), ((FILE_IQN,), "ready"), ((VOLUME_IQN,), "unknown")):
+        assert volumes(lio=names, lio_state=blind).of("sctune_volume_state")[VOLUME_ID, state] == 1

@@ -14,12 +14,17 @@ from sctune.host.base import Completed
 from sctune.host.kmsg import dmesg_line
 from sctune.model.block import BlockKind
 from sctune.model.kernel_log import FaultKind, KernelLog
+from sctune.model.lio import LioState, LioTarget
 from sctune.probes.kernel_log import JOURNAL, probe
 from sctune.probes.kernel_log_text import parse
+from sctune.records import replace
 from sctune.unavailable import CannotLook, Reason, Unavailable
 from tests.fakes import FakeHost
+from tests.unit.iscsi_hosts import connection, session
+from tests.unit.lio_hosts import VOLUME_IQN
 from tests.unit.serving_hosts import chains
 from tests.unit.storage_hosts import block, codes, denied, facts, loop, loops, only, run
+from tests.unit.test_check_lio import state
 
 DATA = Path(__file__).parent.parent / "data" / "kernel"
 (CHECK,) = CHECKS
@@ -42,6 +47,7 @@ def judged(text: str, **parts: object) -> object:
         "dm": (),
         "disk_health": (),
         "disk_ids": {},
+        "lio_state": LioState(targets=(), backstores=()),
         "loops": loops(),
         "lvm": denied("lvm"),
         "raid": (),
@@ -163,3 +169,28 @@ def test_a_failing_disk_explains_its_lines() -> None:
     disk = block("sdb", BlockKind.DISK)
     finding = only(judged(recorded("medium-error"), block=(disk,)))  # type: ignore[arg-type]
     assert finding.caused_by == Cause(code="DISK_FAILING", subject=finding.subject)
+
+
+ZEROS = "[   99.000000] Buffer I/O error on dev sdc, logical block 8, async page read\n"
+
+
+def test_a_disk_in_the_place_of_a_lost_lun_explains_its_lines() -> None:
+    """LIO answers in the place of a LUN 0 without backstore with 32 KiB of zeros, and with errors behind them."""
+    target = next(one for one in state("broken").targets if one.iqn == VOLUME_IQN)
+    here = session(connection(local=True), number=1, target=target.iqn)
+    disk = block("sdc", BlockKind.DISK, session=1, target_lun=0)
+
+    def cause(*, lio: LioTarget = target, **facts: object) -> Cause | None:
+        parts = {"block": (disk,), "sessions": (here,), "lio_state": LioState(targets=(lio,), backstores=())} | facts
+        return only(judged(ZEROS, **parts)).caused_by  # type: ignore[arg-type]
+
+    lun = Cause(code="TARGET_SERVES_ZEROS", subject=Subject(kind=SubjectKind.LUN, id=f"{VOLUME_IQN}/0"))
+    whole = Cause(code="TARGET_SERVES_ZEROS", subject=Subject(kind=SubjectKind.TARGET, id=VOLUME_IQN))
+    assert cause() == lun
+    assert cause(lio=replace(target, luns=())) == whole
+    # A LUN that is there, another LUN, another host's target of that name, LIO that could not be looked at.
+    sound = next(one for one in state().targets if one.iqn == VOLUME_IQN)
+    assert cause(lio=sound) is None
+    assert cause(block=(replace(disk, target_lun=1),)) is None
+    assert cause(sessions=(replace(here, connections=(connection(local=False),)),)) is None
+    assert cause(lio_state=denied("configfs")) is None

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from sctune.model.volume import VolumeRow
 
 _CHAIN = "the volume's chain, as `sctune volumes` and `sctune chain` show it"
-_MISSING = "Absent while a part other than tgtd by which volumes are found cannot be looked at."
+_MISSING = "Absent while a part other than tgtd and LIO by which volumes are found cannot be looked at."
 _VOLUME = ("volume",)
 STATES = tuple(VolumeState)
 LAYERS = ("file", "loop", "lvm", "target")
@@ -33,8 +33,8 @@ LAYERS = ("file", "loop", "lvm", "target")
 VOLUMES = Metric(
     name="sctune_volumes",
     about="Volumes by state; the worst that is true of a volume counts. Units, the kernel's log and the cloud's logs are not read "
-    "for it: what they alone tell is the doctor's. While tgtd does not answer, who is served is unknown, and an exported LV that "
-    "no cloud made is not counted. " + _MISSING,
+    "for it: what they alone tell is the doctor's. While tgtd does not answer or LIO cannot be read, who is served is "
+    "unknown, and an exported LV that no cloud made is not counted. " + _MISSING,
     source=_CHAIN,
     labels=("state",),
 )
@@ -109,8 +109,8 @@ METRICS = (VOLUMES, ALL_SIZE, ALL_ALLOCATED, INFO, STATE, SIZE, ALLOCATED, CREAT
 
 
 def collect(look: Look, samples: Samples) -> None:
-    """Fills in the volumes of one look. A tgtd that does not answer hides what it exports, and nothing else of them: that it is
-    silent is for the collector of targets to say."""
+    """Fills in the volumes of one look. A tgtd that does not answer hides what it exports, and nothing else of them, as does a LIO
+    that cannot be read: that it is silent is for the collector of targets to say."""
     inventory = look.inventory
     found = listed(inventory)
     chains = known(inventory.chains)

@@ -82,8 +82,8 @@ FAULTS: tuple[HostFault, ...] = (
         build=_build,
         breaks=lambda _volumes: [_mark(lio.VOLUME.iqn), f"rm {_VOLUME}/lun/lun_0/store"],
         expects=lambda _volumes: (
-            Expected(code="TARGET_SERVES_ZEROS", severity="critical", subject=f"{lio.VOLUME.iqn}/0"),
-            Expected(code="TARGET_CONFIG_DRIFT", severity="warning", subject=lio.VOLUME.iqn),
+            Expected(code="TARGET_SERVES_ZEROS", severity="critical", subject=lio.VOLUME.uuid),
+            Expected(code="TARGET_CONFIG_DRIFT", severity="warning", subject=lio.VOLUME.uuid),
         ),
         facts=lambda _volumes: [_zeros(lio.VOLUME.iqn)],
     ),
@@ -93,8 +93,8 @@ FAULTS: tuple[HostFault, ...] = (
         build=_build,
         breaks=_partly_restored,
         expects=lambda _volumes: (
-            Expected(code="TARGET_SERVES_ZEROS", severity="critical", subject=lio.VOLUME.iqn),
-            Expected(code="TARGET_CONFIG_DRIFT", severity="warning", subject=lio.VOLUME.iqn),
+            Expected(code="TARGET_SERVES_ZEROS", severity="critical", subject=lio.VOLUME.uuid),
+            Expected(code="TARGET_CONFIG_DRIFT", severity="warning", subject=lio.VOLUME.uuid),
         ),
         facts=lambda _volumes: [f"test -d {_VOLUME}", f"! test -e {_VOLUME}/lun/lun_0", f"test -e {_FILE}/lun/lun_0"],
     ),
@@ -138,5 +138,44 @@ FAULTS: tuple[HostFault, ...] = (
         ],
         expects=lambda _volumes: (Expected(code="TARGET_CONFIG_DRIFT", severity="warning", subject=lio.FILE_IQN),),
         facts=lambda _volumes: [f"! grep -q lab.example:new {lio.SAVED}"],
+    ),
+    HostFault(
+        name="lio-chap-off",
+        rare=True,
+        build=_build,
+        # As somebody does to see whether CHAP is what keeps an initiator out.
+        breaks=lambda _volumes: [f"echo 0 > {_VOLUME}/attrib/authentication"],
+        expects=lambda _volumes: (Expected(code="TARGET_CHAP_MISSING", severity="warning", subject=lio.VOLUME.uuid),),
+        facts=lambda _volumes: [f"grep -qx 0 {_VOLUME}/attrib/authentication"],
+    ),
+    HostFault(
+        name="lio-volume-deleted",
+        rare=True,
+        build=_build,
+        # The volume is gone, and what was saved is not.
+        breaks=lambda _volumes: [
+            *lio.unserve(lio.VOLUME.iqn, lio.BLOCK_STORE),
+            f"lvremove -qy {lio.VG}/{lio.VOLUME.lv_name} >/dev/null",
+            "udevadm settle",
+        ],
+        expects=lambda _volumes: (Expected(code="CINDER_TARGET_DRIFT", severity="warning", subject=lio.VOLUME.uuid),),
+        facts=lambda _volumes: [
+            f"! test -e {lio.VOLUME.lv}",
+            f"! test -e {lio.BLOCK_STORE}",
+            f"! test -e {_VOLUME}",
+            f"grep -q {lio.VOLUME.iqn} {lio.SAVED}",
+        ],
+    ),
+    HostFault(
+        name="lio-storage-object-left",
+        rare=True,
+        build=_build,
+        # The target went and its storage object stayed: the LV cannot be removed.
+        breaks=lambda _volumes: [
+            *(line.replace(f" {lio.BLOCK_STORE}", "") for line in lio.unserve(lio.VOLUME.iqn, lio.BLOCK_STORE)),
+            *lio.save(),
+        ],
+        expects=lambda _volumes: (Expected(code="CINDER_TARGET_DRIFT", severity="warning", subject=lio.VOLUME.uuid),),
+        facts=lambda _volumes: [f"! lvremove -qy {lio.VG}/{lio.VOLUME.lv_name}", f"test -d {lio.BLOCK_STORE}"],
     ),
 )

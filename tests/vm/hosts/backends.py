@@ -96,7 +96,7 @@ _ALL = (
         label=CINDER,
         start=plain.start,
         make=cinder.thick,
-        examined={**_served(2), "lvm-snapshots": 2, "cinder-targets": 2},
+        examined={**_served(2), "lvm-snapshots": 2, "cinder-targets": 2, "target-chap": 2},
         facts=(_COPYING, "test $(lvs --noheadings -o lv_name cinder-volumes | grep -c _snapshot-) = 2"),
     ),
     Backend(
@@ -104,19 +104,19 @@ _ALL = (
         label=CINDER,
         start=plain.start,
         make=cinder.thin,
-        examined={**_served(2), "lvm-thin-pools": 1, "cinder-targets": 2},
+        examined={**_served(2), "lvm-thin-pools": 1, "cinder-targets": 2, "target-chap": 2},
         facts=(
             "lvs --noheadings -o lv_attr cinder-volumes/cinder-volumes-pool | grep -q twi-aotz--",
             "test $(lvs --noheadings -o lv_name -S lv_attr=~V cinder-volumes | wc -l) = 4",
         ),
     ),
-    Backend(name="tgt", label=GENERIC, start=plain.start, make=plain.make, examined=_served(2), facts=()),
+    Backend(name="tgt", label=GENERIC, start=plain.start, make=plain.make, examined={**_served(2), "target-chap": 2}, facts=()),
     Backend(
         name="lio",
-        label=GENERIC,
+        label=CINDER,
         start=plain.start,
         make=lio.make,
-        examined={**_served(2), "lio-luns": 2},
+        examined={**_served(2), "lio-luns": 2, "cinder-targets": 1, "target-chap": 1},
         facts=(
             f"test $(iscsiadm -m session | grep -c {lio.PORTAL}) = 2",
             "test $(lsblk -Sno VENDOR | grep -c LIO-ORG) = 2",

@@ -80,3 +80,16 @@ def serve(iqn: str, backstore: str) -> list[str]:
         f"echo 1 > {folder}/enable",
         *plain.login(iqn, who, portal=PORTAL),
     ]
+
+
+def unserve(iqn: str, backstore: str) -> list[str]:
+    """Session, target and backstore taken away, and nothing saved."""
+    folder = group(iqn)
+    acl = f"{folder}/acls/{initiator.INITIATOR}"
+    return [
+        f"iscsiadm -m node -T {iqn} -u >/dev/null; iscsiadm -m node -T {iqn} -o delete",
+        f"echo 0 > {folder}/enable",
+        f"rm {acl}/lun_0/lun; rmdir {acl}/lun_0 {acl}",
+        f"rm {folder}/lun/lun_0/store; rmdir {folder}/lun/lun_0 {folder}/np/{PORTAL}",
+        f"rmdir {folder} {folder.rpartition('/')[0]} {backstore}",
+    ]
