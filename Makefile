@@ -48,6 +48,7 @@ test: check
 	$(VENV)/bin/python -m pytest -m 'vm and not thorough' $(TWO_MACHINES)
 
 test-all: test
+	$(VENV)/bin/python -m pytest -m 'live and thorough'
 	$(VENV)/bin/python -m pytest -m 'vm and thorough' $(TWO_MACHINES)
 
 scenarios: $(VENV)/.sctune-test

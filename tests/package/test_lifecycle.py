@@ -7,6 +7,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import msgspec
+import pytest
 
 from sctune.tuning.record import FORMAT, Record, RecordedTransaction
 from sctune.version import VERSION
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from .debian import System
 
+pytestmark = pytest.mark.thorough
 CONFIGURATION = "etc/sctune/sctune.yaml"
 LOCAL = "\nloop_limit: 128\n"
 # What dpkg, man-db, systemd and groupdel keep for themselves, whatever is installed and removed.
