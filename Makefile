@@ -8,7 +8,7 @@ SIDE_BY_SIDE := --numprocesses 2
 TWO_MACHINES := --numprocesses 2 --dist loadgroup
 EXAMPLE ?= tests/scenarios/storage-controller-faults/host.tar.gz
 
-.PHONY: help doctor test test-all scenarios docs check format bench vm vm-list clean
+.PHONY: help doctor test test-all scenarios docs check format bench deb vm vm-list clean
 
 help:
 	@echo 'make doctor   install into $(VENV), examine this host, then a recorded example host that has faults'
@@ -19,6 +19,7 @@ help:
 	@echo 'make check    ruff and mypy alone'
 	@echo 'make format   let ruff put the code in form'
 	@echo 'make bench    benchmarks, side by side with what an operator types instead (root)'
+	@echo 'make deb      a package for Debian, Ubuntu and the like, in dist/'
 	@echo 'make vm       a shell in a storage host under QEMU; BACKEND=name, FAULT=name or SYSTEMD=1 (make vm-list names them)'
 	@echo 'make clean    remove what was made here'
 
@@ -47,6 +48,7 @@ test: check
 	$(VENV)/bin/python -m pytest -m 'vm and not thorough' $(TWO_MACHINES)
 
 test-all: test
+	$(VENV)/bin/python -m pytest -m 'live and thorough'
 	$(VENV)/bin/python -m pytest -m 'vm and thorough' $(TWO_MACHINES)
 
 scenarios: $(VENV)/.sctune-test
@@ -76,6 +78,9 @@ bench: $(VENV)/.sctune-test
 	$(VENV)/bin/python bench/exporter_growth.py
 	$(VENV)/bin/python bench/exporter.py
 	$(VENV)/bin/python bench/exporter_lvm.py
+
+deb:
+	@packaging/deb/build
 
 vm: $(VENV)/.sctune-test
 	@.ci/debian-packages >&2
