@@ -35,7 +35,8 @@ DRIFT = Code(
     why="After the next restart of tgtd a target without a file (or all of them, without the include) is gone under the instances "
     "that use it. A file that is not served is a volume that cannot be attached; one without an LV stands in the way of tgt-admin, "
     "and of a volume of that name. Initiators with multipath take two disks with one SCSI ID for one disk and mix the volumes up. "
-    "LIO's storage object holds its LV open: the volume cannot be deleted. What is saved without its LV is left out at every boot.",
+    "LIO's storage object holds its LV open: the volume cannot be deleted; nor attached, as cinder-rtstool takes a target for made "
+    "where its storage object is. What is saved without its LV is left out at every boot.",
     thresholds="Any difference, seen twice. Compared: volume-UUID files of volumes_dir (of cinder.conf, and of the usual places), "
     "targets named for volumes on tgt's control port 0, LVs volume-UUID; LIO's targets and storage objects of such names. Not "
     "judged: a volume with neither file nor target, which is detached; a target with LUN 0 alone (TARGET_LUN_MISSING); other "

@@ -65,8 +65,8 @@ TARGET_CHAP_MISSING = Code(
     "authenticates, refuses an initiator without an account: its session, once interrupted, does not come back.",
     thresholds="No incoming account, at least one disk and at least one entry in the ACL, on a target that Eucalyptus named or "
     "whose volume is its own, or whose block in targets.conf and what it includes has an incominguser. A target without an ACL "
-    "lets nobody in and is one in the making. LIO: on an enabled portal group with a LUN, of a target or volume of Cinder's, "
-    "authentication=0 with an ACL or in demo mode; or authentication=1 and an ACL without userid.",
+    "lets nobody in and is one in the making. Seen twice. LIO: on an enabled portal group with a LUN, of a target or volume of "
+    "Cinder's, authentication=0 with an ACL or in demo mode; or authentication=1 and an ACL without userid.",
     see=(
         "tgtadm --lld iscsi --mode target --op show | grep -A9 'Account information'",
         "tgtadm --lld iscsi --mode account --op show",
@@ -77,6 +77,8 @@ TARGET_CHAP_MISSING = Code(
     source="eucalyptus TGTWrapper.java (bind account, then bind target); cinder volume/targets/iscsi.py (an account for every "
     "volume), cmd/rtstool.py; targets.conf(5), incominguser; tgtadm(8); Linux drivers/target/iscsi/iscsi_target_auth.c "
     "(chap_server_open)",
+    # Cinder makes an initiator's ACL on a running target, and sets its account right after.
+    confirm=True,
 )
 
 _EVERYBODY = frozenset({"ALL", "::/0", "[::]/0"})

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 _PATIENCE = 10.0
 """Seconds for a device that something (udev, a reader that is just ending) still has open."""
 _PAUSE = 0.2
+_COPIES = ("/etc/lvm/backup", "/etc/lvm/archive")
+"""Where LVM keeps them, unless it is told otherwise (lvm.conf(5), backup_dir and archive_dir)."""
 
 
 def clean(scratch: Scratch, *, tools: Tools, calls: Calls, writer: Writer, look: Callable[[], Inventory]) -> tuple[str, ...]:
@@ -47,6 +49,7 @@ def _without(scratch: Scratch, tools: Tools, calls: Calls, look: Callable[[], In
             yield from remove(scratch, tools, look)
         except Refused as error:
             yield error.message
+    yield from _metadata(scratch, calls, look)
     (store,) = look().host.stat_files([scratch.store])
     if isinstance(store, Unavailable) and store.reason is not Reason.ABSENT:
         yield f"{scratch.folder}: {store}"  # a dead file system would hang us
@@ -107,6 +110,25 @@ def _loops(scratch: Scratch, tools: Tools, look: Callable[[], Inventory]) -> Ite
             yield f"/dev/{', /dev/'.join(remaining)}: something has it open; it goes when that ends"
             return
         time.sleep(_PAUSE)
+
+
+def _metadata(scratch: Scratch, calls: Calls, look: Callable[[], Inventory]) -> Iterator[str]:
+    """Copies of the VG's metadata. Our own commands make none; others on the host may, as the one by which udev activates LVs."""
+    host = look().host
+    for folder in _COPIES:
+        names = host.list(folder)
+        if isinstance(names, Unavailable):
+            if names.reason is not Reason.ABSENT:
+                yield f"copies of the metadata of {scratch.vg}: {names}"
+            continue
+        for name in names:
+            if scratch.is_metadata(name):
+                try:
+                    calls.unlink(f"{folder}/{name}")
+                except FileNotFoundError:
+                    continue
+                except OSError as error:
+                    yield f"{folder}/{name}: {_words(error)}"
 
 
 def _file(scratch: Scratch, calls: Calls) -> None:

@@ -13,6 +13,7 @@ from sctune.records import dataclass
 
 FORMAT = 1
 _ID = re.compile(r"[0-9a-f]{16}")
+_ARCHIVED = re.compile(r"_\d+-\d+\.vg", re.ASCII)
 _IQN = "iqn.2026-01.org.sctune:bench-"
 
 
@@ -43,6 +44,10 @@ class Scratch:
     def dm_name(self) -> str:
         """Its one LV, as device-mapper calls it."""
         return f"{self.vg}-lv"
+
+    def is_metadata(self, name: str) -> bool:
+        """Whether a file of LVM's is a copy of the VG's metadata: VG in its backups, VG_NUMBER-NUMBER.vg in its archives."""
+        return name.startswith(self.vg) and (name == self.vg or _ARCHIVED.fullmatch(name[len(self.vg) :]) is not None)
 
     @property
     def iqn(self) -> str:

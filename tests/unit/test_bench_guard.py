@@ -193,7 +193,7 @@ def test_what_does_not_go_is_said_and_stays_noted(tmp_path: Path, monkeypatch: p
     notes.write(scratch, writer)
     loop = SimpleNamespace(name="loop3", backing_file=scratch.file)
     target = SimpleNamespace(iqn=scratch.iqn, control_port=0, tid=32001)
-    host = SimpleNamespace(stat_files=lambda _paths: (FOLDER,))
+    host = SimpleNamespace(stat_files=lambda _paths: (FOLDER,), list=lambda _path: ABSENT)
     look = host_with(
         loops=SimpleNamespace(devices=(loop,)),
         tgt=SimpleNamespace(targets=(target,), unanswered=()),
@@ -218,9 +218,36 @@ def test_a_folder_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
     (other / "volume").write_text("precious")
     scratch = Scratch(id="00ff" * 4, store=str(tmp_path))
     os.symlink(other, scratch.folder)
-    look = host_with(loops=ABSENT, host=SimpleNamespace(stat_files=lambda _paths: (FOLDER,)))
+    look = host_with(loops=ABSENT, host=SimpleNamespace(stat_files=lambda _paths: (FOLDER,), list=lambda _path: ABSENT))
     tools: Any = Stubborn()
     writer = machine(root=str(tmp_path)).writer
     found = cleaning.clean(scratch, tools=tools, calls=Calls(), writer=writer, look=lambda: look)
     assert found == (f"{scratch.folder}: it is not the folder that sctune made",)
     assert (other / "volume").read_text() == "precious"
+
+
+def test_copies_of_the_metadata_of_its_vg_alone_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As LVM called them on Debian, made by a command that was not the benchmark's."""
+    (tmp_path / "var/lib").mkdir(parents=True)
+    scratch = Scratch(id="f04fbf5c460ac82c", store=str(tmp_path / "store"))
+    backup, archive = tmp_path / "backup", tmp_path / "archive"
+    monkeypatch.setattr(cleaning, "_COPIES", (str(backup), str(archive), "/gone"))
+    ours = {backup: (scratch.vg,), archive: (f"{scratch.vg}_00000-1224216759.vg", f"{scratch.vg}_00001-7.vg")}
+    others = ("data", "sctunebench0", f"{scratch.vg}x", f"{scratch.vg}_00000-1.vg.kept", f"x{scratch.vg}", f"data_{scratch.vg}")
+    for folder, names in ours.items():
+        folder.mkdir()
+        for name in (*names, *others):
+            (folder / name).touch()
+
+    def listed(path: str) -> Any:
+        return ABSENT if path == "/gone" else tuple(os.listdir(path))
+
+    look = host_with(loops=ABSENT, host=SimpleNamespace(stat_files=lambda _paths: (ABSENT,), list=listed))
+    tools: Any = Stubborn()
+    writer = machine(root=str(tmp_path)).writer
+    assert cleaning.clean(scratch, tools=tools, calls=Calls(), writer=writer, look=lambda: look) == ()
+    assert {frozenset(os.listdir(folder)) for folder in ours} == {frozenset(others)}
+    denied = Unavailable(reason=Reason.DENIED, what=str(archive))
+    look = host_with(loops=ABSENT, host=SimpleNamespace(stat_files=lambda _paths: (ABSENT,), list=lambda _path: denied))
+    found = cleaning.clean(scratch, tools=tools, calls=Calls(), writer=writer, look=lambda: look)
+    assert set(found) == {f"copies of the metadata of {scratch.vg}: {denied}"}

@@ -77,6 +77,27 @@ def test_a_lun_that_lost_its_backstore_and_a_session_without_acl() -> None:
     assert demo.number_for(INITIATOR, 3) == 3
 
 
+def test_a_node_that_udev_lost_and_a_device_that_is_gone() -> None:
+    """The kernel's list of block devices has partitions, too."""
+    host = recorded("sound")
+    node = f"/dev/lio/{VOLUME}"
+    lost = Unavailable(reason=Reason.ABSENT, what=node)
+
+    def present() -> bool | None:
+        (lun,) = target(host, VOLUME_IQN).luns
+        assert lun.backstore is not None
+        return lun.backstore.present
+
+    assert present() is None
+    host.stats[node] = lost
+    assert present() is False
+    (lun,) = target(host, VOLUME_IQN).luns
+    assert lun.device is not None
+    link = f"/sys/dev/block/{lun.device[0]}:{lun.device[1]}"
+    host.links[link] = "../../devices/virtual/block/sda/sda1"
+    assert present() is True
+
+
 def test_passwords_are_never_asked_for() -> None:
     asked: list[str] = []
 

@@ -45,7 +45,7 @@ def test_all_layers_and_nothing_left(boot: Callable[..., Machine]) -> None:
 
         machine.check(f"({BENCH} --runtime 60 --layer lv >/dev/null 2>&1 & echo $! >/run/pid); sleep 1")
         machine.check(
-            "for n in $(seq 200); do pgrep -f 'filename=/dev/mapper/sctunebench' >/dev/null && exit 0; sleep 0.5; done; exit 1",
+            "for n in $(seq 200); do pgrep -f 'filename=/dev/mapper/[s]ctunebench' >/dev/null && exit 0; sleep 0.5; done; exit 1",
             timeout=150.0,
         )
         machine.check("pkill -KILL -f 'sctune [b]ench'; sleep 3")
