@@ -1,5 +1,5 @@
-"""A file that somebody gives to a command (an earlier report, a benchmark): read whole and bounded, never waited for, and refused in
-one line."""
+"""A file that somebody gives to a command (an earlier report, a benchmark): read whole and bounded, never waited for, and
+refused in one line."""
 
 from __future__ import annotations
 
