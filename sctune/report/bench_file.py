@@ -44,6 +44,7 @@ _GIVEN = Given(
 _Speed = Annotated[float, msgspec.Meta(ge=0, le=1e18)]
 _Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
 _Bytes = Annotated[int, msgspec.Meta(ge=0, le=1 << 62)]
+_Fact = str | Annotated[int, msgspec.Meta(ge=-(1 << 62), le=1 << 62)] | float | bool
 _Moment = Annotated[str, msgspec.Meta(pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z\Z")]
 
 
@@ -111,7 +112,7 @@ class _Layer(_Strict):
     layer: Layer
     address: str | None
     tool: Tool | None
-    facts: dict[str, str | int | float | bool]
+    facts: dict[str, _Fact]
     jobs: list[_Job]
     verdict: Word
     below: Layer | None

@@ -39,12 +39,13 @@ _JOBS = {
 }
 _MEANS = {
     Word.BASE: ("the lowest layer measured", "", "The others are compared with it."),
-    Word.CLEAR: ("no cache seen", "good", "What it gives comes from the layer below."),
-    Word.CACHE: ("a cache answers", "warn", "A cache answers in place of the layer below."),
+    Word.CLEAR: ("from the layer below", "good", "What it gives comes from the layer below."),
+    Word.CACHE: ("a cache answers", "warn", "A cache answers in place of what lies below."),
     Word.UNSTEADY: ("unsteady", "doubt", "It looks faster than the layer below, and its runs do not prove it."),
     Word.CAPPED: ("bounded", "doubt", "It gave all that it was asked for: how much more it could is not known."),
     Word.UNMEASURED: ("not measured", "doubt", ""),
 }
+_AGAINST = (Word.CLEAR, Word.CACHE, Word.UNSTEADY)
 _COLUMNS = ("MiB/s", "IOPS", "Spread", "p99", "fsync p99", "× below", "Dirty after", "Runs")
 _UNKNOWN = "-"
 
@@ -106,6 +107,8 @@ def _facts(found: Recorded) -> Iterator[Fact]:
 
 def _layer(layer: LayerResult, verdict: Verdict) -> LayerRow:
     words, tag, means = _MEANS[verdict.word]
+    if verdict.below is not None and verdict.word in _AGAINST:
+        means = f"{means} Compared with: {_LAYERS[verdict.below]}."
     facts = (evidence_words(key, value) for key, value in layer.facts)
     tool = (Fact(name="measured by", value=layer.tool.value),) if any(one.runs for one in layer.jobs) else ()
     return LayerRow(
