@@ -85,7 +85,7 @@ def page(seen: tuple[Report, Scene | None], bench: Recorded | None = None) -> st
 
 @cache
 def benchmark() -> Recorded:
-    """One of a file, of a loop device without direct I/O and of a target; there was no device-mapper."""
+    """A real one, short, on a busy machine: a file, a loop device without direct I/O and a target; no device-mapper."""
     return read_bench(str(SCENARIOS.parent / "data" / "bench" / "report.json"))
 
 

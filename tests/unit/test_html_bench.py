@@ -49,7 +49,7 @@ def section(text: str) -> ET.Element:
 
 
 def test_golden(request: pytest.FixtureRequest) -> None:
-    """The section as it was when a person looked at it in a browser."""
+    """The section of a real benchmark as it was when a person looked at it in a browser."""
     text = page(recorded(HEALTHY), benchmark())
     start = text.index('<section id="bench"')
     compare(request, "bench.html", text[start : text.index("</section>", start)] + "</section>\n")
@@ -121,6 +121,13 @@ def test_runs_that_lie_apart_are_called_unsteady() -> None:
     (bar,) = chart(found, Job.MIXED).bars
     assert (bar.mark, bar.value.split(",")[0]) == ("unsteady", "200 IOPS")
     assert found.words == "One layer alone was measured: there is nothing to compare it with."
+
+
+def test_a_cache_whose_runs_lie_apart_is_both() -> None:
+    """As on a real host: the first run fills the cache, the others read from it."""
+    bars = chart(bench(benchmark(), host="sc1"), Job.RANDOM_READ).bars
+    assert [bar.mark for bar in bars] == ["", "a cache answers, unsteady", "", "unsteady"]
+    assert bars[2].value == "not measured: no device-mapper in this kernel"
 
 
 def test_one_run_has_no_spread() -> None:

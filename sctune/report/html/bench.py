@@ -170,8 +170,8 @@ def _bar(name: str, done: JobResult, top: float, *, cached: bool) -> SpeedBar:
     each = speeds(done)
     stream = done.job in STREAMS
     value = _speed(middle(each), stream=stream)
-    uneven = spread(each) >= UNSTEADY
-    mark = "a cache answers" if cached else "unsteady" if uneven else ""
+    marks = (("a cache answers", cached), ("unsteady", spread(each) >= UNSTEADY))
+    mark = ", ".join(word for word, holds in marks if holds)
     ends = ""
     if len(each) > 1:
         ends = f", runs from {_speed(min(each), stream=stream)} to {_speed(max(each), stream=stream)}"
