@@ -89,6 +89,12 @@ def doctor(
             "--baseline", metavar="FILE", help="An earlier --format json: show what changed; only what is new or worse fails."
         ),
     ] = None,
+    bench: Annotated[
+        str | None,
+        typer.Option(
+            "--bench", metavar="FILE", help="What sctune bench --format json wrote: draw it in the report (--format html)."
+        ),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only what fails the run; nothing where all is well.")] = False,
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Say on standard error what is read and how long it takes.")
@@ -121,6 +127,7 @@ def doctor(
         fail_on=fail_on,
         config_path=config,
         baseline=baseline,
+        bench=bench,
         since=since,
         quiet=quiet,
         verbose=verbose,

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
     from sctune.bench.model import JobResult, LayerResult, Measured, Percentiles
 
-_STREAMS = (Job.SEQUENTIAL_WRITE, Job.BUFFERED_WRITE, Job.SEQUENTIAL_READ)
+STREAMS = (Job.SEQUENTIAL_WRITE, Job.BUFFERED_WRITE, Job.SEQUENTIAL_READ)
+"""Of these the speed is bytes a second."""
 
 
 def job(layer: LayerResult, wanted: Job) -> JobResult | None:
@@ -27,7 +28,7 @@ def speeds(result: JobResult) -> tuple[float, ...]:
 
 def speed(job: Job, measured: Measured) -> float:
     """What is compared between layers."""
-    return measured.bytes_per_second if job in _STREAMS else measured.operations_per_second
+    return measured.bytes_per_second if job in STREAMS else measured.operations_per_second
 
 
 def middle(values: Iterable[float]) -> float:

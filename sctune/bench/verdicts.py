@@ -70,6 +70,12 @@ def ratios(layer: LayerResult, below: LayerResult) -> tuple[Ratio, ...]:
     return tuple(found)
 
 
+def cached_jobs(layer: LayerResult, below: LayerResult | None, options: Options) -> frozenset[Job]:
+    """The jobs of a layer that only a cache explains."""
+    found = ratios(layer, below) if below is not None else ()
+    return frozenset(one for jobs, _ in _evidence(layer, below, found, options) for one in jobs)
+
+
 def _judge(layer: LayerResult, below: LayerResult | None, options: Options) -> Verdict:
     if not any(one.runs for one in layer.jobs):
         return Verdict(word=Word.UNMEASURED, reasons=(layer.why or _whys(layer),))
@@ -78,7 +84,7 @@ def _judge(layer: LayerResult, below: LayerResult | None, options: Options) -> V
     under = below.layer if below is not None else None
     if options.rate and (capped := _at_rate(layer, options.rate)):
         return Verdict(word=Word.CAPPED, below=under, reasons=(capped, *notes))
-    evidence = tuple(_evidence(layer, below, found, options))
+    evidence = tuple(sentence for _, sentence in _evidence(layer, below, found, options))
     if evidence:
         return Verdict(word=Word.CACHE, below=under, ratios=found, reasons=(*evidence, *_cause(layer), *notes))
     if below is None:
@@ -88,19 +94,23 @@ def _judge(layer: LayerResult, below: LayerResult | None, options: Options) -> V
     return Verdict(word=Word.CLEAR, below=under, ratios=found, reasons=notes)
 
 
-def _evidence(layer: LayerResult, below: LayerResult | None, found: Sequence[Ratio], options: Options) -> Iterator[str]:
-    """What only a cache explains."""
+def _evidence(
+    layer: LayerResult, below: LayerResult | None, found: Sequence[Ratio], options: Options
+) -> Iterator[tuple[tuple[Job, ...], str]]:
+    """What only a cache explains: in which jobs, and a sentence."""
     if below is not None:
         for one in found:
             if _faster(one) and _steady(layer, one.job) and _steady(below, one.job):
-                yield f"{WORDS[one.job]} are {one.ratio:.1f} times as fast as those of the {below.layer.value} below it"
-    cached = max((run.cached_after or 0 for one in layer.jobs if one.job in _RANDOM for run in one.runs), default=0)
-    if layer.layer is Layer.LOOP and dict(layer.facts).get("direct_io") is False and cached >= options.size * _CACHED_SHARE:
-        yield f"direct I/O went through memory: {cached / MIB:.0f} MiB of its file were in the page cache afterwards"
+                yield (one.job,), f"{WORDS[one.job]} are {one.ratio:.1f} times as fast as those of the {below.layer.value} below it"
+    kept = {one.job: max((run.cached_after or 0 for run in one.runs), default=0) for one in layer.jobs if one.job in _RANDOM}
+    cached, enough = max(kept.values(), default=0), options.size * _CACHED_SHARE
+    if layer.layer is Layer.LOOP and dict(layer.facts).get("direct_io") is False and cached >= enough:
+        jobs = tuple(one for one, size in kept.items() if size >= enough)
+        yield jobs, f"direct I/O went through memory: {cached / MIB:.0f} MiB of its file were in the page cache afterwards"
     grown = _left_dirty(layer)
     before = (_left_dirty(below) or 0) if below is not None else 0
     if grown is not None and grown >= min(_DIRTY_MOST, options.size * _DIRTY_SHARE) and grown >= 2 * before and _suspect(layer):
-        yield f"direct writes left {grown / MIB:.0f} MiB in memory that were on no disk"
+        yield (Job.MIXED,), f"direct writes left {grown / MIB:.0f} MiB in memory that were on no disk"
 
 
 def _faster(one: Ratio) -> bool:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sctune.model.baseline import Baseline
     from sctune.model.report import Report
     from sctune.registry import Registry
+    from sctune.report.bench_file import Recorded
     from sctune.report.html.scene import Scene
 
 
@@ -34,6 +35,7 @@ def run_doctor(
     fail_on: FailOn,
     config_path: str | None,
     baseline: str | None = None,
+    bench: str | None = None,
     since: str | None = None,
     quiet: bool = False,
     verbose: bool = False,
@@ -50,8 +52,7 @@ def run_doctor(
     from sctune.progress import progress
     from sctune.registry import load as load_registry
 
-    if quiet and format is not Format.TEXT:
-        raise UserError(f"--quiet is for text, and --format {format.value} asks for a whole document", "Leave one of them out.")
+    _suits(format, quiet=quiet, bench=bench)
     if names:
         choose(load_registry(), names)
     if record and (from_path or root or names):
@@ -60,6 +61,7 @@ def run_doctor(
         )
     destination = Output(output)
     earlier = _earlier(baseline)
+    measured = _measured(bench)
     config = reading_back(begun.config if begun else load_config(config_path), since)
     host = begun.host if begun else open_host(from_path, root)
     try:
@@ -95,13 +97,23 @@ def run_doctor(
     if earlier is not None:
         report = compared(report, earlier, registry)
     destination.write(
-        rendered(report, format, registry, is_terminal=destination.is_terminal, fail_on=fail_on, quiet=quiet, scene=shown)
+        rendered(
+            report, format, registry, is_terminal=destination.is_terminal, fail_on=fail_on, quiet=quiet, scene=shown, bench=measured
+        )
     )
     if format is Format.NAGIOS:
         from sctune.report.nagios import state
 
         return state(report, fail_on)
     return exit_code(report, fail_on)
+
+
+def _suits(format: Format, *, quiet: bool, bench: str | None) -> None:
+    """Raises UserError for what the format has no place for."""
+    if quiet and format is not Format.TEXT:
+        raise UserError(f"--quiet is for text, and --format {format.value} asks for a whole document", "Leave one of them out.")
+    if bench is not None and format is not Format.HTML:
+        raise UserError(f"--bench is drawn in HTML, and --format {format.value} has no place for it", "Add --format html.")
 
 
 def reading_back(config: Config, since: str | None) -> Config:
@@ -136,6 +148,14 @@ def _earlier(path: str | None) -> Baseline | None:
     from sctune.report.earlier import read_baseline
 
     return read_baseline(path)
+
+
+def _measured(path: str | None) -> Recorded | None:
+    if path is None:
+        return None
+    from sctune.report.bench_file import read_bench
+
+    return read_bench(path)
 
 
 def compared(report: Report, baseline: Baseline, registry: Registry) -> Report:
@@ -198,9 +218,10 @@ def rendered(
     fail_on: FailOn = FailOn.WARNING,
     quiet: bool = False,
     scene: Scene | None = None,
+    bench: Recorded | None = None,
 ) -> bytes:
-    """The report's bytes; `scene` is what HTML shows beside it. JSON, XML and HTML are UTF-8; text for people is in the encoding of
-    the terminal or locale."""
+    """The report's bytes; `scene` and `bench` are what HTML shows beside it. JSON, XML and HTML are UTF-8; text for
+    people is in the encoding of the terminal or locale."""
     if format is Format.JSON:
         from sctune.report.json import render as render_json
 
@@ -212,7 +233,7 @@ def rendered(
     if format is Format.HTML:
         from sctune.report.html.render import render as render_html
 
-        return render_html(report, scene, {code.code: code for _, code in registry.codes()}).encode()
+        return render_html(report, scene, {code.code: code for _, code in registry.codes()}, bench).encode()
     import sys
 
     from sctune.report.layout import encode, style_for

@@ -75,8 +75,8 @@ def _cells(layer: LayerResult, verdict: Verdict) -> tuple[str, ...]:
         "-" if stream is None else f"{middle(speeds(stream)) / MIB:.0f}",
         "-" if mixed is None else f"{middle(speeds(mixed)):.0f}",
         "-" if reads is None else f"{middle(speeds(reads)):.0f}",
-        "-" if p99 is None else _latency(p99),
-        "-" if flush is None else _latency(flush),
+        "-" if p99 is None else latency_words(p99),
+        "-" if flush is None else latency_words(flush),
         "-" if grown is None else f"{max(0, grown) / MIB:.0f} MiB",
         _ratio(verdict),
         verdict.word.value,
@@ -104,7 +104,8 @@ def _ratio(verdict: Verdict) -> str:
     return "-"
 
 
-def _latency(seconds: float) -> str:
+def latency_words(seconds: float) -> str:
+    """How long one operation took: "340 us", "16.7 ms"."""
     return f"{seconds * 1e6:.0f} us" if seconds < 0.001 else f"{seconds * 1e3:.1f} ms"
 
 

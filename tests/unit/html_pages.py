@@ -17,6 +17,7 @@ from sctune.inventory import Inventory
 from sctune.model.capacity import SafeLimit
 from sctune.records import replace
 from sctune.registry import load
+from sctune.report.bench_file import read_bench
 from sctune.report.html.render import render
 from sctune.report.html.scene import Scene, scene
 from tests.synthetic import storage_controller
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from sctune.findings import Code
     from sctune.host.base import Host
     from sctune.model.report import Report
+    from sctune.report.bench_file import Recorded
 
 SCENARIOS = Path(__file__).resolve().parent.parent / "scenarios"
 XHTML = "{http://www.w3.org/1999/xhtml}"
@@ -77,8 +79,14 @@ def large(volumes: int) -> tuple[Report, Scene]:
     return look(storage_controller(volumes))
 
 
-def page(seen: tuple[Report, Scene | None]) -> str:
-    return render(*seen, codes())
+def page(seen: tuple[Report, Scene | None], bench: Recorded | None = None) -> str:
+    return render(*seen, codes(), bench)
+
+
+@cache
+def benchmark() -> Recorded:
+    """A real one, short, on a busy machine: a file, a loop device without direct I/O and a target; no device-mapper."""
+    return read_bench(str(SCENARIOS.parent / "data" / "bench" / "report.json"))
 
 
 def tree(text: str) -> ET.Element:

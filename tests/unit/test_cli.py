@@ -116,6 +116,7 @@ def test_help_names_every_command_and_option(capfd: pytest.CaptureFixture[str]) 
         "--fail-on",
         "--config",
         "--baseline",
+        "--bench",
         "--quiet",
         "--verbose",
     ):
@@ -145,6 +146,12 @@ def test_no_command_is_a_usage_error_with_help(capfd: pytest.CaptureFixture[str]
         (["doctor", "--output", "/"], "cannot write /: it is a folder"),
         (["doctor", "--baseline", "/no/such/file"], "/no/such/file: cannot read the baseline: no such file or directory"),
         (["doctor", "--baseline", "/"], "/: no report of sctune doctor: not a regular file"),
+        (
+            ["doctor", "--format", "html", "--bench", "/no/such/file"],
+            "/no/such/file: cannot read the benchmark: no such file or directory",
+        ),
+        (["doctor", "--format", "html", "--bench", "/"], "/: no benchmark of sctune bench: not a regular file"),
+        (["doctor", "--bench", "/no/such/file"], "--bench is drawn in HTML"),
         (["doctor", "--quiet", "--format", "json"], "--quiet is for text"),
         (["doctor", "--output", "/no/such/folder/x"], "there is no folder /no/such/folder"),
         (["doctor", "--check", "\x1b[31m"], r"\x1b[31m"),

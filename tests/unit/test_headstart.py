@@ -35,6 +35,7 @@ NOT_PLAIN: tuple[tuple[str, ...], ...] = (
     ("doctor", "--root", "x"),
     ("doctor", "--check", "loop-limit"),
     ("doctor", "--config", "x"),
+    ("doctor", "--format", "html", "--bench", "x"),
     ("doctor", "--format"),
     ("doctor", "--format", "yaml"),
     ("doctor", "--format="),

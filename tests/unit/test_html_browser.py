@@ -15,7 +15,7 @@ import pytest
 
 from sctune.report.html.render import render
 from tests.unit import reports
-from tests.unit.html_pages import NASTY, large, page, poisoned, recorded
+from tests.unit.html_pages import NASTY, benchmark, large, page, poisoned, recorded
 from tests.unit.test_text import CASES
 
 if TYPE_CHECKING:
@@ -117,6 +117,17 @@ def test_recorded_hosts(browser: Any, axe: str, tmp_path: Path, host: str, look:
         is_clean(seen, axe)
 
 
+@pytest.mark.parametrize("look", LOOKS)
+def test_a_benchmark(browser: Any, axe: str, tmp_path: Path, look: str) -> None:
+    with opened(browser, page(recorded("storage-controller-healthy"), benchmark()), tmp_path, look, "#bench") as seen:
+        is_clean(seen, axe)
+        for gauge in seen.page.locator("#bench svg").all():
+            box = gauge.bounding_box()
+            assert box["width"] > 150 and 10 < box["height"] < 40
+            bar = gauge.locator("rect").nth(1).bounding_box()
+            assert 0 < bar["width"] <= box["width"]
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_composed_reports(browser: Any, axe: str, tmp_path: Path, case: str) -> None:
     with opened(browser, render(CASES[case](), None, reports.CODES), tmp_path, "telephone") as seen:
@@ -125,7 +136,7 @@ def test_composed_reports(browser: Any, axe: str, tmp_path: Path, case: str) -> 
 
 @pytest.mark.parametrize("name", NASTY, ids=lambda name: f"{name[:12]!a}")
 def test_hostile_names(browser: Any, tmp_path: Path, name: str) -> None:
-    text = page(poisoned(recorded("storage-controller-faults"), lambda _: name))
+    text = page(poisoned(recorded("storage-controller-faults"), lambda _: name), poisoned(benchmark(), lambda _: name))
     with opened(browser, text, tmp_path, "telephone") as seen:
         assert seen.said == []
         assert len(seen.asked) == 1

@@ -6,7 +6,12 @@ leads to one; "" where there is none. Times and sizes are words already; figures
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from sctune.records import dataclass
+
+if TYPE_CHECKING:
+    from sctune.report.html.bench_model import BenchTold
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -326,3 +331,4 @@ class PageTold:
     chains: ChainsTold | None
     space: SpaceTold | None
     tuning: TuningTold | None
+    bench: BenchTold | None

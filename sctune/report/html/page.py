@@ -10,6 +10,7 @@ from sctune.records import replace
 from sctune.report.apart import known_findings, muted_findings
 from sctune.report.coverage import coverage
 from sctune.report.exit import is_news
+from sctune.report.html.bench import bench
 from sctune.report.html.chains import anchors, chains
 from sctune.report.html.findings import apart, cards, news
 from sctune.report.html.model import CheckRow, Entry, Fact, GapTold, PageTold
@@ -25,12 +26,13 @@ if TYPE_CHECKING:
 
     from sctune.findings import Code
     from sctune.model.report import CheckResult, Report
+    from sctune.report.bench_file import Recorded
     from sctune.report.coverage import Coverage
     from sctune.report.html.scene import Scene
 
 
-def page(report: Report, scene: Scene | None, codes: Mapping[str, Code]) -> PageTold:
-    """Everything that the page shows. `codes` are the catalogue entries, by code."""
+def page(report: Report, scene: Scene | None, codes: Mapping[str, Code], measured: Recorded | None = None) -> PageTold:
+    """Everything that the page shows. `codes` are the catalogue entries, by code; `measured` is a benchmark."""
     one = clean_report(report)
     groups = news(one)
     seen = coverage(one)
@@ -60,6 +62,7 @@ def page(report: Report, scene: Scene | None, codes: Mapping[str, Code]) -> Page
         chains=drawn,
         space=filled,
         tuning=tuned,
+        bench=bench(measured, host=one.identity.name) if measured is not None else None,
         contents=(),
     )
     news_number = sum(is_news(one, finding) for finding in one.findings)
@@ -85,6 +88,8 @@ def _contents(told: PageTold, news: int, muted: int) -> Iterator[Entry]:
             yield Entry(anchor="quotas", title="Quotas", count="")
     if told.tuning is not None:
         yield Entry(anchor="tuning", title="Tuning", count=str(len(told.tuning.drifted) or ""))
+    if told.bench is not None:
+        yield Entry(anchor="bench", title="Benchmark", count="")
     yield Entry(anchor="checks", title="Checks", count=str(len(told.checks)))
     yield Entry(anchor="host", title="Host", count="")
 

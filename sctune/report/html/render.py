@@ -23,15 +23,16 @@ if TYPE_CHECKING:
 
     from sctune.findings import Code
     from sctune.model.report import Report
+    from sctune.report.bench_file import Recorded
     from sctune.report.html.scene import Scene
 
 
-def render(report: Report, scene: Scene | None, codes: Mapping[str, Code]) -> str:
-    """The whole file. `scene` None: findings alone."""
+def render(report: Report, scene: Scene | None, codes: Mapping[str, Code], bench: Recorded | None = None) -> str:
+    """The whole file. `scene` None: findings alone. `bench` is a benchmark to be drawn with it."""
     from markupsafe import Markup
 
     style = _style()
-    told = page(report, scene, codes)
+    told = page(report, scene, codes, bench)
     text: str = (
         _environment()
         .get_template("page.html.j2")
