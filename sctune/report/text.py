@@ -53,6 +53,7 @@ _SGR = {Severity.CRITICAL: "1;31", Severity.WARNING: "1;33", Severity.INFO: "1;3
 _SOURCES = {
     Source.LIVE: "looked at live",
     Source.CAPTURE: "from a capture",
+    Source.SSH: "looked at over ssh",
     Source.SOS: "from a sos archive",
     Source.ROOT: "from a file tree",
 }
