@@ -68,9 +68,8 @@ def _first(report: Report, verdict: Verdict) -> str:
     if verdict is Verdict.INCOMPLETE:
         seen = coverage(report)
         gap = seen.needs_root or next(iter(seen.gaps), None)
-        return (
-            "" if gap is None else f"{'only root may read' if gap is seen.needs_root else 'not seen:'} {list_words(gap.items, 1)}"
-        )
+        lead = "only root may read" if gap is seen.needs_root else "not seen:"
+        return "" if gap is None else f"{lead} {list_words(gap.items, 1)}"
     groups = group([finding for finding in report.findings if is_news(report, finding)])
     if verdict is Verdict.OK or not groups:
         return ""

@@ -57,6 +57,7 @@ _SOURCES = {
     Source.SOS: "from a sos archive",
     Source.ROOT: "from a file tree",
 }
+_AS_ROOT = {Source.LIVE: "sudo sctune doctor sees the rest", Source.SSH: "--sudo, or root's login, shows the rest"}
 
 
 def render(report: Report, *, style: Style, codes: Mapping[str, Code]) -> str:
@@ -108,7 +109,7 @@ def _head(page: Page, report: Report) -> None:
     page.add("".join([host, f", {roles}" if roles else "", f" ({backends})" if backends else ""]), lead="Host: ", hang=6, sgr="1")
     when = _moment(report.started)
     rights = "" if report.identity.privileged or report.source is Source.ROOT else ", as an ordinary user"
-    took = f", took {time_words(report.seconds)}" if report.source is Source.LIVE else ""
+    took = f", took {time_words(report.seconds)}" if report.source in (Source.LIVE, Source.SSH) else ""
     page.add(f"{_SOURCES[report.source]}{rights}{f', {when}' if when else ''}{took}, sctune {report.version}", indent=6, hang=6)
     if report.comparison is not None:
         compared_with(page, report.comparison, report.identity.name)
@@ -317,8 +318,8 @@ def _others(report: Report) -> list[str]:
 def _fill(report: Report, gaps: Sequence[Gap], again: str) -> str:
     """What to do about what was not seen. What was never recorded cannot be found out where it is missing."""
     for gap in gaps:
-        # On this machine it is what time did not suffice for.
-        if report.source is Source.LIVE or gap.reason is not Reason.NOT_COLLECTED:
+        # Where a host was asked it is what time did not suffice for.
+        if report.source in (Source.LIVE, Source.SSH) or gap.reason is not Reason.NOT_COLLECTED:
             return f"find out why {_listed(gap)} could not be examined, {again}."
     if report.source is Source.ROOT:
         return f"files show how a host is set up, not what it does: {atom('sctune doctor')} on the host itself sees the rest."
@@ -331,7 +332,7 @@ def _next(report: Report, groups: Sequence[Group], seen: Coverage) -> str:
     again = "then run sctune doctor again" if live else "then look at that host again"
     as_root = ""
     if seen.needs_root is not None:
-        as_root = "sudo sctune doctor sees the rest" if live else "a capture made by root shows the rest"
+        as_root = _AS_ROOT.get(report.source, "a capture made by root shows the rest")
     if groups and groups[0].rank > Severity.INFO.rank:
         first = groups[0]
         on = f" on {atom(subject_words(first.findings[0].subject))}" if len(first.findings) == 1 else ""
