@@ -19,16 +19,16 @@ _SSH = (
     ("remote host identification has changed", Reason.DENIED, "its host key is not the one that is known here"),
     ("revoked host key|host key .* (?:is )?revoked", Reason.DENIED, "its host key is revoked"),
     ("host key verification failed", Reason.DENIED, "its host key is not known here: connect once with ssh and look at it"),
-    (r"permission denied \(([^)]*)\)", Reason.DENIED, "it does not accept the keys that are here ({0})"),
+    (r": permission denied \(([a-z0-9@.,-]+)\)\.?\s*$", Reason.DENIED, "it does not accept the keys that are here ({0})"),
     ("too many authentication failures", Reason.DENIED, "it gave up on us before the right key was tried"),
     ("could not resolve hostname ([^ :]*)", Reason.ABSENT, "there is no address for the name {0}"),
-    ("connection refused", Reason.FAILED, "nothing answers for ssh there (connection refused)"),
-    ("no route to host", Reason.FAILED, "there is no route to it"),
-    ("network is unreachable", Reason.FAILED, "its network cannot be reached from here"),
-    ("timed out", Reason.TIMEOUT, "no answer to the connection"),
+    ("(?:connect to host|connect failed|^channel ).*connection refused", Reason.FAILED, "nothing answers for ssh there (connection refused)"),
+    ("(?:connect to host|connect failed|^channel ).*no route to host", Reason.FAILED, "there is no route to it"),
+    ("(?:connect to host|connect failed|^channel ).*network is unreachable", Reason.FAILED, "its network cannot be reached from here"),
+    ("(?:^ssh: connect to host|connect failed|^connection |^channel ).*timed out", Reason.TIMEOUT, "no answer to the connection"),
     ("unable to negotiate .*: (no matching .* found)", Reason.FAILED, "its ssh and this one have nothing in common: {0}"),
     ("bad configuration option|bad owner or permissions on|[0-9]+ bad config", Reason.FAILED, "ssh rejects its settings here"),
-    ("connection (?:to .* |reset |closed )|broken pipe", Reason.FAILED, "the connection broke"),
+    ("^(?:[a-z_]+: )*connection (?:to .* )?(?:reset|closed|aborted)|broken pipe", Reason.FAILED, "the connection broke"),
 )  # fmt: skip
 _FAR = (
     ("sorry, you must have a tty", Reason.DENIED, "sudo wants a terminal there (requiretty)"),
@@ -43,13 +43,13 @@ _FAR = (
 
 
 def told(stderr: str, stdout: str, status: int) -> tuple[Reason, str] | None:
-    """What the complaint that matters most means; else the last line of it. None where there is none."""
+    """What the complaint that matters most means; else the last line of it, where something failed. None where there is none."""
     for text in (stderr[-_LAST:], "" if status == SSH_FAILED else stdout[-_LAST:]):
         for pattern, reason, words in _SSH if status == SSH_FAILED else _FAR:
-            match = re.search(pattern, text, re.IGNORECASE)
-            if match:
-                return reason, words.format(*(redact_text(part.strip())[:_LONGEST] for part in match.groups()))
+            matches = list(re.finditer(pattern, text, re.IGNORECASE | re.MULTILINE))
+            if matches:  # the last: a banner comes first
+                return reason, words.format(*(redact_text(part.strip())[:_LONGEST] for part in matches[-1].groups()))
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
-    if lines:
+    if lines and status != 0:
         return Reason.FAILED, redact_text(lines[-1].removeprefix("ssh: "))[:_LONGEST]
     return None
