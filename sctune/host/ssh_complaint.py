@@ -15,6 +15,8 @@ SSH_FAILED = 255
 _LAST = 65536
 _LONGEST = 200
 
+_NOT_REACHED = "^(?:ssh: connect to host|channel [0-9]+: open failed: connect failed).*"
+
 _SSH = (
     ("remote host identification has changed", Reason.DENIED, "its host key is not the one that is known here"),
     ("revoked host key|host key .* (?:is )?revoked", Reason.DENIED, "its host key is revoked"),
@@ -22,10 +24,10 @@ _SSH = (
     (r": permission denied \(([a-z0-9@.,-]+)\)\.?\s*$", Reason.DENIED, "it does not accept the keys that are here ({0})"),
     ("too many authentication failures", Reason.DENIED, "it gave up on us before the right key was tried"),
     ("could not resolve hostname ([^ :]*)", Reason.ABSENT, "there is no address for the name {0}"),
-    ("(?:connect to host|connect failed|^channel ).*connection refused", Reason.FAILED, "nothing answers for ssh there (connection refused)"),
-    ("(?:connect to host|connect failed|^channel ).*no route to host", Reason.FAILED, "there is no route to it"),
-    ("(?:connect to host|connect failed|^channel ).*network is unreachable", Reason.FAILED, "its network cannot be reached from here"),
-    ("(?:^ssh: connect to host|connect failed|^connection |^channel ).*timed out", Reason.TIMEOUT, "no answer to the connection"),
+    (f"{_NOT_REACHED}connection refused", Reason.FAILED, "nothing answers for ssh there (connection refused)"),
+    (f"{_NOT_REACHED}no route to host", Reason.FAILED, "there is no route to it"),
+    (f"{_NOT_REACHED}network is unreachable", Reason.FAILED, "its network cannot be reached from here"),
+    (f"{_NOT_REACHED}timed out|^connection .*timed out", Reason.TIMEOUT, "no answer to the connection"),
     ("unable to negotiate .*: (no matching .* found)", Reason.FAILED, "its ssh and this one have nothing in common: {0}"),
     ("bad configuration option|bad owner or permissions on|[0-9]+ bad config", Reason.FAILED, "ssh rejects its settings here"),
     ("^(?:[a-z_]+: )*connection (?:to .* )?(?:reset|closed|aborted)|broken pipe", Reason.FAILED, "the connection broke"),

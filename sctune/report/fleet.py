@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FleetRow:
-    """One host in the table: how many findings of each severity that nobody muted, how many checks could not see everything, and
-    what to see to first."""
+    """One host in the table: how many findings of each severity that nobody muted, how many checks could not see everything (None
+    where nobody looked), and what to see to first."""
 
     address: str
     verdict: Verdict
-    critical: int
-    warning: int
-    unknown: int
+    critical: int | None
+    warning: int | None
+    unknown: int | None
     first: str
 
 
@@ -38,7 +38,12 @@ def row_of(look: HostLook) -> FleetRow:
     """The host's row."""
     if isinstance(look.outcome, Unavailable):
         return FleetRow(
-            address=clean(look.address), verdict=Verdict.UNREACHABLE, critical=0, warning=0, unknown=0, first=why(look.outcome)
+            address=clean(look.address),
+            verdict=Verdict.UNREACHABLE,
+            critical=None,
+            warning=None,
+            unknown=None,
+            first=why(look.outcome),
         )
     report = clean_report(look.outcome)
     news = [finding for finding in report.findings if is_news(report, finding)]

@@ -65,11 +65,15 @@ def _alone(look: HostLook, fail_on: FailOn, *, style: Style, codes: Mapping[str,
 def _table(looks: Sequence[HostLook], width: int | None) -> Iterator[str]:
     """The last column is a sentence, which is never cut: it goes on in lines of its own where there is a width."""
     rows = [row_of(look) for look in looks]
-    cells = [(row.address, row.verdict.value, *(str(n) for n in (row.critical, row.warning, row.unknown))) for row in rows]
+    cells = [(row.address, row.verdict.value, *map(_count, (row.critical, row.warning, row.unknown))) for row in rows]
     head, *lines = table(_COLUMNS, cells, None if width is None else max(width // 2, 40))
     yield f"{head}  FIRST"
     for row, line in zip(rows, lines, strict=True):
         yield f"{line}  {row.first}".rstrip()
+
+
+def _count(number: int | None) -> str:
+    return "?" if number is None else str(number)
 
 
 def _verdict(fleet: Fleet) -> str:
