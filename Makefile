@@ -74,6 +74,7 @@ bench: $(VENV)/.sctune-test
 	$(VENV)/bin/python bench/apply.py
 	$(VENV)/bin/python bench/vm.py
 	$(VENV)/bin/python bench/exporter.py
+	$(VENV)/bin/python bench/ssh.py
 
 vm: $(VENV)/.sctune-test
 	@.ci/debian-packages >&2

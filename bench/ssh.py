@@ -3,7 +3,7 @@
     python bench/ssh.py [--runs 7] [--milliseconds 50] [--volumes 20]
 
 The host is this machine, over an sshd of its own on loopback and a proxy that is as slow as such a link (slow_link.py). Beside it
-stand what any command over ssh costs there (`ssh HOST true`), the same look without the link, and a look at this machine without ssh.
+stand what any command over ssh costs there (`ssh HOST true`), the same look without the link, and a look without ssh.
 Three states of the host: as it is; with volumes on loop devices and targets in a tgtd of its own, whose load takes two readings
 with more than a second between them; and with one volume whose file is gone, which wants a second look and so a second connection.
 """
