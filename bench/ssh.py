@@ -42,7 +42,7 @@ def volumes(folder: Path, count: int, *, lost: bool) -> Iterator[None]:
         tgt = start_tgtd(_CONTROL_PORT)
         try:
             for number in range(count):
-                file = loops.file(f"vol-{number:08X}", GIB)
+                file = loops.file(f"disk-{number}", GIB)
                 tgt.target(loops.attach(file))
                 if lost and number == 0:
                     file.unlink()
