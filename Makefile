@@ -78,6 +78,7 @@ bench: $(VENV)/.sctune-test
 	$(VENV)/bin/python bench/exporter_growth.py
 	$(VENV)/bin/python bench/exporter.py
 	$(VENV)/bin/python bench/exporter_lvm.py
+	$(VENV)/bin/python bench/ssh.py
 
 deb:
 	@packaging/deb/build

@@ -10,7 +10,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sctune import cli_bench, cli_exporter, cli_journal, cli_metrics, cli_tuning, cli_volumes
-from sctune.cli_options import Body, Configuration, From, OutputFile, Root  # noqa: TC001 - typer reads annotations when it runs
+from sctune.cli_options import (  # noqa: TC001 - typer reads annotations when it runs
+    Body,
+    Configuration,
+    From,
+    HostLists,
+    Hosts,
+    HostTimeout,
+    Jobs,
+    OutputFile,
+    Root,
+    Sudo,
+)
 from sctune.report.format import FailOn, Format
 
 if TYPE_CHECKING:
@@ -76,6 +87,11 @@ def doctor(
     *,
     from_path: From = None,
     root: Root = None,
+    host: Hosts = None,
+    hosts: HostLists = None,
+    sudo: Sudo = False,
+    jobs: Jobs = None,
+    timeout: HostTimeout = None,
     check: Annotated[
         list[str] | None,
         typer.Option("--check", metavar="NAME", help="Only this check; may be given again. sctune checks lists them."),
@@ -115,6 +131,38 @@ def doctor(
     Exit code: 0 nothing at or above --fail-on; 1 something is; 2 wrong usage or configuration; 3 nothing was found, but not
     everything could be examined. With --format nagios a plug-in's: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN.
     """
+    if host or hosts:
+        refused = {
+            "--from": from_path,
+            "--root": root,
+            "--baseline": baseline,
+            "--bench": bench,
+            "--verbose": verbose,
+            "--record": record,
+        }
+        for option, given in refused.items():
+            if given:
+                raise typer.BadParameter("it does not go with --host", param_hint=option)
+        from sctune.commands.doctor_hosts import run_doctor_hosts
+
+        return partial(
+            run_doctor_hosts,
+            hosts=tuple(host or ()),
+            lists=tuple(hosts or ()),
+            sudo=sudo,
+            jobs=8 if jobs is None else jobs,
+            seconds=60.0 if timeout is None else timeout,
+            names=tuple(check or ()),
+            format=format,
+            output=output,
+            fail_on=fail_on,
+            config_path=config,
+            since=since,
+            quiet=quiet,
+        )
+    for option, given in {"--sudo": sudo, "--jobs": jobs is not None, "--timeout": timeout is not None}.items():
+        if given:
+            raise typer.BadParameter("it is for --host", param_hint=option)
     from sctune.commands.doctor import run_doctor
 
     return partial(

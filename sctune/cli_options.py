@@ -38,3 +38,17 @@ NoDefaults = Annotated[
 Detail = Annotated[
     bool | None, typer.Option("--detail/--no-detail", help="A series for each object, or totals alone (default: as configured).")
 ]
+
+# Hosts over SSH: `sctune doctor --host`.
+Hosts = Annotated[
+    list[str] | None,
+    typer.Option("--host", metavar="[USER@]HOST", help="Look at this host over ssh, not here; may be given again."),
+]
+HostLists = Annotated[
+    list[str] | None, typer.Option("--hosts", metavar="FILE", help="Also at those in this file, one a line; - is standard input.")
+]
+Sudo = Annotated[bool, typer.Option("--sudo", help="There, look as root with sudo, which must want no password.")]
+Jobs = Annotated[int | None, typer.Option("--jobs", metavar="N", help="Hosts looked at side by side (default: 8).")]
+HostTimeout = Annotated[
+    float | None, typer.Option("--timeout", metavar="SECONDS", help="When a host over ssh is given up (default: 60).")
+]

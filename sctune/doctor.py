@@ -24,7 +24,7 @@ from sctune.unavailable import CannotLook, Reason, Unavailable, known
 from sctune.version import VERSION
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from sctune.config.model import Config
     from sctune.findings import Code, Severity
@@ -67,27 +67,35 @@ def diagnose(
     checks: Sequence[Check] | None = None,
     *,
     inventory: Inventory | None = None,
+    again: Callable[[], Host | None] | None = None,
     strict: bool = False,
 ) -> Report:
     """Runs `checks` (all there are, unless named) on one look at `host`: the one that was begun, or a new one.
+    `again` makes the host of the second look, None where it cannot be had; a live one is asked once more itself.
     `strict` lets a defect's exception through (tests)."""
     if checks is None:
         from sctune.registry import load_checks
 
         checks = load_checks()
     with _uncollected():
-        return _diagnose(inventory or Inventory(host, config, strict=strict), checks, strict=strict)
+        if again is None and host.source is Source.LIVE:
+            again = _itself(host)
+        return _diagnose(inventory or Inventory(host, config, strict=strict), checks, again, strict=strict)
 
 
-def _diagnose(inventory: Inventory, checks: Sequence[Check], *, strict: bool) -> Report:
+def _itself(host: Host) -> Callable[[], Host]:
+    return lambda: host
+
+
+def _diagnose(inventory: Inventory, checks: Sequence[Check], again: Callable[[], Host | None] | None, *, strict: bool) -> Report:
     host, config, began = inventory.host, inventory.config, inventory.began
     looks = [inventory]
     fetch(inventory, checks, also=ALWAYS)
     judged = [_judge(check, Look(inventory=inventory, config=config), strict=strict) for check in checks]
     seconds = time.monotonic() - began
-    if host.source is Source.LIVE and seconds < (NO_SECOND_LOOK_AFTER if _met_silence(judged) else SLOW_BUT_SOUND):
+    if again is not None and seconds < (NO_SECOND_LOOK_AFTER if _met_silence(judged) else SLOW_BUT_SOUND):
         inventory.fetching.add("a_second_look")
-        judged = _confirm(judged, looks, strict=strict)
+        judged = _confirm(judged, looks, again, strict=strict)
         inventory.fetching.discard("a_second_look")
     findings = _muted(_settle(judged), config)
     worst = _worst(findings)
@@ -174,7 +182,9 @@ def _met_silence(judged: Iterable[_Judged]) -> bool:
     )
 
 
-def _confirm(judged: list[_Judged], looks: list[Inventory], *, strict: bool) -> list[_Judged]:
+def _confirm(
+    judged: list[_Judged], looks: list[Inventory], host_again: Callable[[], Host | None], *, strict: bool
+) -> list[_Judged]:
     """Looks once more at what seems missing and keeps what is still so: hosts change while we look. Most checks want a moment
     between the looks; one that judges how long a state lasts says how long. Adds what it looked at to `looks`."""
     inventory = looks[0]
@@ -186,7 +196,10 @@ def _confirm(judged: list[_Judged], looks: list[Inventory], *, strict: bool) -> 
     second: dict[str, _Judged] = {}
     for patience in sorted(waits):
         time.sleep(max(0.0, inventory.began + patience - time.monotonic()) if patience > SECOND_LOOK_AFTER else patience)
-        again = Inventory(inventory.host, inventory.config, strict=strict)
+        host = host_again()
+        if host is None:
+            break
+        again = Inventory(host, inventory.config, strict=strict)
         looks.append(again)
         fetch(again, [item.check for item in waits[patience]])
         look = Look(inventory=again, config=again.config)

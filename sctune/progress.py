@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from sctune.inventory import Inventory
 
@@ -38,11 +38,26 @@ _WORDS = {
 @contextmanager
 def progress(inventory: Inventory) -> Iterator[None]:
     """Tells what the look waits for as long as it lasts. When it ends nothing is left of it: no line, no thread."""
+    with _telling(lambda seconds: words(inventory, seconds), inventory.began):
+        yield
+
+
+@contextmanager
+def counting(total: int) -> Iterator[Callable[[], None]]:
+    """Tells how many of `total` hosts have answered: what it gives is called for each."""
+    done: list[None] = []
+    with _telling(lambda seconds: f"sctune: {len(done)} of {total} hosts looked at ({seconds:.0f} s)", time.monotonic()):
+        yield lambda: done.append(None)
+
+
+@contextmanager
+def _telling(line: Callable[[float], str], began: float) -> Iterator[None]:
+    """Shows `line`, which is given the seconds since `began`, until it is left."""
     if not _is_terminal():
         yield
         return
     ended = threading.Event()
-    thread = threading.Thread(target=_tell, args=(inventory, ended), name="progress", daemon=True)
+    thread = threading.Thread(target=_tell, args=(line, began, ended), name="progress", daemon=True)
     thread.start()
     try:
         yield
@@ -58,13 +73,13 @@ def _is_terminal() -> bool:
         return False
 
 
-def _tell(inventory: Inventory, ended: threading.Event) -> None:
-    if ended.wait(max(0.0, inventory.began + AFTER - time.monotonic())):
+def _tell(words_of: Callable[[float], str], began: float, ended: threading.Event) -> None:
+    if ended.wait(max(0.0, began + AFTER - time.monotonic())):
         return
     with suppress(OSError, ValueError):
         shown = 0
         while True:
-            line = words(inventory, time.monotonic() - inventory.began)[: _width()]
+            line = words_of(time.monotonic() - began)[: _width()]
             # Overwritten by spaces and not by an escape sequence, which not every terminal knows.
             sys.stderr.write("\r" + line.ljust(shown))
             sys.stderr.flush()

@@ -26,6 +26,7 @@ class Source(enum.StrEnum):
 
     LIVE = "live"
     CAPTURE = "capture"
+    SSH = "ssh"
     SOS = "sos"
     ROOT = "root"
 

@@ -1,4 +1,5 @@
-"""Runs other programs: one environment, no input, a deadline that ends the whole process group, stdout and stderr apart."""
+"""Runs other programs: one environment, no input unless it is given, a deadline that ends the whole process group, stdout and
+stderr apart."""
 
 from __future__ import annotations
 
@@ -15,7 +16,7 @@ from sctune.host.base import Completed
 from sctune.unavailable import Reason, Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 TOOL_PATH = "/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin"
 OUTPUT_LIMIT = 256 * 1024 * 1024
@@ -39,22 +40,31 @@ def environment(path: str) -> dict[str, str]:
 
 
 def run_command(
-    argv: Sequence[str], *, timeout: float, path: str = TOOL_PATH, started: Callable[[], object] = lambda: None
+    argv: Sequence[str],
+    *,
+    timeout: float,
+    path: str = TOOL_PATH,
+    started: Callable[[], object] = lambda: None,
+    given: bytes = b"",
+    variables: Mapping[str, str] | None = None,
+    limit: int = OUTPUT_LIMIT,
 ) -> Completed | Unavailable:
-    """Runs `argv` to its end or to the deadline. Any exit status is an answer; who asked judges it."""
+    """Runs `argv` to its end or to the deadline. Any exit status is an answer; who asked judges it. `given` is its standard input,
+    `variables` an environment that is not that of tools, `limit` how many bytes it may print."""
     what = " ".join(argv)
     began = time.monotonic()
     # Files in memory, not pipes: LVM writes each line by itself, and a reader that wakes five thousand times takes more of the
     # machine than LVM does.
     outputs = (os.memfd_create("stdout"), os.memfd_create("stderr"))
+    source = _file_of(given) if given else subprocess.DEVNULL
     process: subprocess.Popen[bytes] | None = None
     try:
         process = subprocess.Popen(
             list(argv),
-            stdin=subprocess.DEVNULL,
+            stdin=source,
             stdout=outputs[0],
             stderr=outputs[1],
-            env=environment(path),
+            env=environment(path) if variables is None else variables,
             cwd="/",
             start_new_session=True,
             # Popen searches the PATH of the environment it passes on, so a tool is found where the tool path says.
@@ -66,13 +76,15 @@ def run_command(
     except OSError as error:
         return Unavailable(reason=Reason.FAILED, what=what, detail=error.strerror or "")
     finally:
+        if given:
+            os.close(source)
         if process is None:
             for output in outputs:
                 os.close(output)
     started()
     _running.add(process)
     try:
-        complete, too_much = _await_end(process, outputs, began + timeout)
+        complete, too_much = _await_end(process, outputs, began + timeout, limit)
     except BaseException:
         _end(process)  # nobody waits for it any more
         raise
@@ -87,11 +99,11 @@ def run_command(
     for output in outputs:
         os.close(output)
     if too_much:
-        return Unavailable(reason=Reason.FAILED, what=what, detail="printed more than 256 MiB", pids=survivors)
+        return Unavailable(reason=Reason.FAILED, what=what, detail=f"printed more than {limit // 2**20} MiB", pids=survivors)
     return Unavailable(reason=Reason.TIMEOUT, what=what, detail=f"no answer in {timeout:g} s", pids=survivors)
 
 
-def _await_end(process: subprocess.Popen[bytes], outputs: tuple[int, int], deadline: float) -> tuple[bool, bool]:
+def _await_end(process: subprocess.Popen[bytes], outputs: tuple[int, int], deadline: float, limit: int) -> tuple[bool, bool]:
     """Waits for the process itself: (it ended, it printed too much). It is looked after four times a second."""
     ended = _end_notice(process)
     try:
@@ -105,7 +117,7 @@ def _await_end(process: subprocess.Popen[bytes], outputs: tuple[int, int], deadl
             elif ended.poll(patience * 1000):
                 process.wait()
                 return True, False
-            if sum(os.fstat(output).st_size for output in outputs) > OUTPUT_LIMIT:
+            if sum(os.fstat(output).st_size for output in outputs) > limit:
                 return False, True
     finally:
         if ended is not None:
@@ -134,6 +146,15 @@ def _end_notice(process: subprocess.Popen[bytes]) -> _EndNotice | None:
         return _EndNotice(os.pidfd_open(process.pid))
     except OSError:
         return None
+
+
+def _file_of(data: bytes) -> int:
+    """A descriptor that reads `data`: a file in memory takes it at once, whoever reads it and when."""
+    descriptor = os.memfd_create("stdin")
+    with open(os.dup(descriptor), "wb") as file:
+        file.write(data)
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return descriptor
 
 
 def _content(output: int) -> str:

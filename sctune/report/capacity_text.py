@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 _SOURCES = {
     Source.LIVE: "looked at live",
     Source.CAPTURE: "from a capture",
+    Source.SSH: "looked at over ssh",
     Source.SOS: "from a sos archive",
     Source.ROOT: "from a file tree",
 }

@@ -98,7 +98,7 @@ def _head(page: Page, report: Report) -> None:
     page.add("".join([host, f", {roles}" if roles else "", f" ({backends})" if backends else ""]), lead="Host: ", hang=6, sgr="1")
     when = moment(report.started)
     rights = "" if report.identity.privileged or report.source is Source.ROOT else ", as an ordinary user"
-    took = f", took {time_words(report.seconds)}" if report.source is Source.LIVE else ""
+    took = f", took {time_words(report.seconds)}" if report.source in (Source.LIVE, Source.SSH) else ""
     page.add(f"{SOURCES[report.source]}{rights}{f', {when}' if when else ''}{took}, sctune {report.version}", indent=6, hang=6)
     if report.comparison is not None:
         compared_with(page, report.comparison, report.identity.name)

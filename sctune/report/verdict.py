@@ -25,11 +25,13 @@ if TYPE_CHECKING:
 
 SOURCES = {
     Source.LIVE: "looked at live",
+    Source.SSH: "looked at over ssh",
     Source.CAPTURE: "from a capture",
     Source.SOS: "from a sos archive",
     Source.ROOT: "from a file tree",
 }
 """How the host was looked at."""
+_AS_ROOT = {Source.LIVE: "sudo sctune doctor sees the rest", Source.SSH: "--sudo, or root's login, shows the rest"}
 
 
 def verdict(report: Report, groups: Sequence[Group], seen: Coverage) -> str:
@@ -70,7 +72,7 @@ def next_step(report: Report, groups: Sequence[Group], seen: Coverage) -> str:
     again = "then run sctune doctor again" if live else "then look at that host again"
     as_root = ""
     if seen.needs_root is not None:
-        as_root = "sudo sctune doctor sees the rest" if live else "a capture made by root shows the rest"
+        as_root = _AS_ROOT.get(report.source, "a capture made by root shows the rest")
     if groups and groups[0].rank > Severity.INFO.rank:
         first = groups[0]
         on = f" on {atom(subject_words(first.findings[0].subject))}" if len(first.findings) == 1 else ""
@@ -101,7 +103,8 @@ def _fill(report: Report, gaps: Sequence[Gap], again: str) -> str:
     """What to do about what was not seen. What was never recorded cannot be found out where it is missing."""
     for gap in gaps:
         # On this machine it is what time did not suffice for.
-        if report.source is Source.LIVE or gap.reason is not Reason.NOT_COLLECTED:
+        # Where a host was asked it is what time did not suffice for.
+        if report.source in (Source.LIVE, Source.SSH) or gap.reason is not Reason.NOT_COLLECTED:
             return f"find out why {listed(gap)} could not be examined, {again}."
     if report.source is Source.ROOT:
         return f"files show how a host is set up, not what it does: {atom('sctune doctor')} on the host itself sees the rest."

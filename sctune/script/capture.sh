@@ -7,7 +7,7 @@
 #
 #   sh sctune-capture.sh [-o FILE] [-s FOLDER]... [-t SECONDS]
 #
-#   -o FILE      what to write, new (default: ./sctune-capture-HOST-TIME.txt)
+#   -o FILE      what to write, new (default: ./sctune-capture-HOST-TIME.txt); "-" is standard output, packed, for "sctune doctor --host"
 #   -s FOLDER    a further folder that holds volumes
 #   -t SECONDS   when to stop asking at the latest (default: 120)
 
@@ -40,18 +40,33 @@ for TOOL in awk sed stat ls head tr date id uname mv rm; do
 done
 NODE=$(uname -n)
 [ -n "$OUT" ] || OUT=./sctune-capture-$NODE-$(date +%Y%m%dT%H%M%S).txt
-# What begins with a dash would be an option to mv.
-case $OUT in /* | ./* | ../*) ;; *) OUT=./$OUT ;; esac
-if [ -e "$OUT" ] || [ -L "$OUT" ]; then echo "sctune-capture: $OUT exists" >&2; exit 1; fi
-PART=$OUT.part
-set -C
-(: >"$PART") 2>/dev/null || { echo "sctune-capture: cannot write $PART, or it exists" >&2; exit 1; }
-set +C
-JOB=
-trap 'rm -f "$PART"; [ -z "$JOB" ] || kill "$JOB" 2>/dev/null' EXIT
+JOB= NAMED=
+trap '[ -z "$NAMED" ] || rm -f "$NAMED"; [ -z "$JOB" ] || kill "$JOB" 2>/dev/null' EXIT
 trap 'exit 130' HUP INT TERM
+set -C
+if [ "$OUT" = - ]; then
+    # In memory where that can be.
+    for FOLDER in /dev/shm /run /tmp /var/tmp; do
+        PART=$FOLDER/.sctune-capture-$$
+        (: >"$PART") 2>/dev/null && NAMED=$PART && break
+    done
+    [ -n "$NAMED" ] || { echo "sctune-capture: there is no folder to keep the answers in meanwhile" >&2; exit 1; }
+else
+    # What begins with a dash would be an option to mv.
+    case $OUT in /* | ./* | ../*) ;; *) OUT=./$OUT ;; esac
+    if [ -e "$OUT" ] || [ -L "$OUT" ]; then echo "sctune-capture: $OUT exists" >&2; exit 1; fi
+    PART=$OUT.part
+    (: >"$PART") 2>/dev/null || { echo "sctune-capture: cannot write $PART, or it exists" >&2; exit 1; }
+    NAMED=$PART
+fi
+set +C
 # Not before us: standard input may be this script.
 exec 3>>"$PART"
+# Without a name nothing is left behind, whatever ends us.
+if [ "$OUT" = - ] && [ -r "/proc/$$/fd/3" ]; then
+    rm -f "$NAMED"
+    PART=/proc/$$/fd/3 NAMED=
+fi
 USERID=$(id -u)
 TICK=1 FIRST_TICK=1
 sleep 0.01 2>/dev/null && TICK=0.05 FIRST_TICK=0.01
@@ -1062,6 +1077,17 @@ while [ -n "${LIST%"$NL"}" ]; do
     store "${ITEM%/}"
 done
 printf 'end\n' >&3
+if [ "$OUT" = - ]; then
+    # A login may have printed something before, even half a line.
+    if command -v gzip >/dev/null 2>&1; then
+        printf '\nsctune-%s\tgzip\n' stream
+        gzip -1 -c <"$PART" 2>/dev/null
+    else
+        printf '\nsctune-%s\tplain\n' stream
+        sed '' "$PART"
+    fi
+    exit
+fi
 exec 3>&-
 mv "$PART" "$OUT" || exit 1
 trap - EXIT

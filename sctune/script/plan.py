@@ -1,7 +1,7 @@
 """What the probes ask, found out by letting them ask.
 
 Every part of the inventory is fetched from a sample host that has everything, and then, once for each question, from one that lacks
-just that: a probe that takes what it did not find from elsewhere asks for that then. Paths become patterns of the shell.
+just that: a probe that takes what it did not find from elsewhere asks for that then (`asking`). Paths become patterns of the shell.
 """
 
 from __future__ import annotations
@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING
 
 from sctune.probes.disk_health import NVME, SMARTCTL
 from sctune.records import dataclass
-from sctune.script.sample import LUNS, NAMES, STORE, TGTD, SampleHost
+from sctune.script.asking import fetched
+from sctune.script.sample import LUNS, NAMES, STORE, TGTD
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from sctune.script.asking import Question, Run
 
 _MOST_RUNS = 2000
 _PATHS = ("read", "list", "readlink", "stat", "lstat_mtime")
@@ -38,16 +41,17 @@ class Plan:
 
 
 def plan() -> Plan:
-    """Lets all probes ask. Takes about a second."""
-    asked: dict[tuple[str, object], None] = {}
-    pending: list[frozenset[tuple[str, object]]] = [frozenset()]
+    """Lets all probes ask."""
+    asked: dict[Question, None] = {}
+    pending: list[tuple[frozenset[Question], Question | None, Run | None]] = [(frozenset(), None, None)]
     tried = 0
     while pending and tried < _MOST_RUNS:
-        missing = pending.pop(0)
+        missing, last, before = pending.pop(0)
         tried += 1
-        new = [question for question in _asked_without(missing) if question not in asked]
+        run = fetched(missing) if before is None or last is None else fetched(missing, before=before, lacks=last)
+        new = [question for question in run.asked if question not in asked]
         asked.update(dict.fromkeys(new))
-        pending.extend(missing | {question} for question in new)
+        pending.extend((missing | {question}, question, run) for question in new)
     return Plan(
         paths={kind: _patterns(what for k, what in asked if k == kind and isinstance(what, str)) for kind in _PATHS},
         commands=tuple(
@@ -59,17 +63,6 @@ def plan() -> Plan:
         kernel_log=any(kind == "kernel_log" for kind, _ in asked),
         logs=tuple(what for kind, what in asked if kind == "log" and isinstance(what, tuple)),
     )
-
-
-def _asked_without(missing: frozenset[tuple[str, object]]) -> Iterable[tuple[str, object]]:
-    from sctune.config.model import Config
-    from sctune.inventory import Inventory
-
-    host = SampleHost(missing)
-    inventory = Inventory(host, Config())
-    for name in Inventory.all_parts():
-        getattr(inventory, name)
-    return tuple(host.asked)
 
 
 def pattern(path: str) -> str:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from tests.live.sshd import Sshd
+
 GIB = 1 << 30
 MIB = 1 << 20
 
@@ -155,6 +157,16 @@ def tgt() -> Iterator[Tgt]:
     made.resume()
     made.kill()
     forget_sockets(made.control_port)
+
+
+@pytest.fixture
+def sshd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sshd]:
+    """An sshd on loopback; the test's `ssh` is set up for it (see `sshd.LOGINS` for the hosts it knows)."""
+    from tests.live.sshd import serve
+
+    with serve(tmp_path / "sshd") as made:
+        monkeypatch.setenv("PATH", f"{made.folder}/bin:{os.environ['PATH']}")
+        yield made
 
 
 _LIBC = ctypes.CDLL(None, use_errno=True)

@@ -149,7 +149,7 @@ def test_the_second_look_is_waited_for_too(monkeypatch: pytest.MonkeyPatch) -> N
     said: list[str] = []
     look = Inventory(FakeHost(source=Source.LIVE), Config())
 
-    def confirm(judged: object, _looks: object, *, strict: bool) -> object:
+    def confirm(judged: object, _looks: object, _again: object, *, strict: bool) -> object:
         said.append(words(look, 1))
         return judged
 

@@ -1,0 +1,79 @@
+"""The doctor on several hosts at once, over SSH."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from sctune.doctor import diagnose
+from sctune.host.command import end_all
+from sctune.host.ssh import look_at
+from sctune.inventory import Inventory
+from sctune.model.fleet import Fleet, HostLook
+from sctune.records import replace
+from sctune.unavailable import Reason, Unavailable
+from sctune.version import VERSION
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from sctune.check import Check
+    from sctune.config.model import Config
+    from sctune.host.ssh import SshHost, SshLook
+    from sctune.model.report import Report
+
+
+def look_around(
+    addresses: Sequence[str],
+    look: SshLook,
+    config: Config,
+    checks: Sequence[Check],
+    *,
+    jobs: int,
+    each: Callable[[HostLook], object] = lambda _: None,
+) -> Fleet:
+    """Looks at all of them, `jobs` at a time; a host that cannot be looked at keeps none of the others. `each` is told of every
+    outcome as it comes, in the thread that has it."""
+    began, started = time.monotonic(), time.time()
+
+    def one(address: str) -> HostLook:
+        seen = HostLook(address=address, outcome=_outcome(address, look, config, checks))
+        each(seen)
+        return seen
+
+    pool = ThreadPoolExecutor(max_workers=max(1, min(jobs, len(addresses))), thread_name_prefix="host")
+    try:
+        hosts = tuple(pool.map(one, addresses))
+    except BaseException:
+        # Somebody gave up: no thread starts another connection, and those that wait for one are let go.
+        pool.shutdown(wait=False, cancel_futures=True)
+        end_all()
+        raise
+    pool.shutdown()
+    return Fleet(version=VERSION, started=started, seconds=time.monotonic() - began, hosts=hosts)
+
+
+def _outcome(address: str, look: SshLook, config: Config, checks: Sequence[Check]) -> Report | Unavailable:
+    """One host's report. What goes wrong with one host is told as that host's: the others' reports are not lost for it."""
+    try:
+        return _examined(address, look, config, checks)
+    except Exception as error:
+        detail = f"defect in sctune, please report: {type(error).__name__}: {error}"
+        return Unavailable(reason=Reason.FAILED, what=address, detail=detail)
+
+
+def _examined(address: str, look: SshLook, config: Config, checks: Sequence[Check]) -> Report | Unavailable:
+    """Where an inventory of the host is at hand: a form of the report that shows more than findings takes it from here."""
+    began = time.monotonic()
+    host = look_at(address, look)
+    if isinstance(host, Unavailable):
+        return host
+
+    def again() -> SshHost | None:
+        left = look.seconds - (time.monotonic() - began)
+        found = look_at(address, replace(look, seconds=left)) if left > 0 else None
+        return None if isinstance(found, Unavailable) else found
+
+    report = diagnose(host, config, checks, inventory=Inventory(host, config), again=again)
+    return replace(report, seconds=time.monotonic() - began)
