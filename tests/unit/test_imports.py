@@ -73,7 +73,13 @@ def test_explain_loads_no_host() -> None:
 
 
 FORMS = {"text": "text", "json": "json", "junit": "junit", "nagios": "nagios", "html": "html"}
-OF_ONE_OPTION = {"sctune.report.earlier", "sctune.baseline", "sctune.host.tracing", "sctune.report.trace"}
+OF_ONE_OPTION = {
+    "sctune.report.earlier",
+    "sctune.baseline",
+    "sctune.host.tracing",
+    "sctune.report.trace",
+    "sctune.report.html.bench",
+}
 
 
 @pytest.mark.parametrize("form", FORMS)

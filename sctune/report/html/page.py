@@ -10,7 +10,6 @@ from sctune.records import replace
 from sctune.report.apart import known_findings, muted_findings
 from sctune.report.coverage import coverage
 from sctune.report.exit import is_news
-from sctune.report.html.bench import bench
 from sctune.report.html.chains import anchors, chains
 from sctune.report.html.findings import apart, cards, news
 from sctune.report.html.model import CheckRow, Entry, Fact, GapTold, PageTold
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from sctune.model.report import CheckResult, Report
     from sctune.report.bench_file import Recorded
     from sctune.report.coverage import Coverage
+    from sctune.report.html.bench_model import BenchTold
     from sctune.report.html.scene import Scene
 
 
@@ -62,12 +62,19 @@ def page(report: Report, scene: Scene | None, codes: Mapping[str, Code], measure
         chains=drawn,
         space=filled,
         tuning=tuned,
-        bench=bench(measured, host=one.identity.name) if measured is not None else None,
+        bench=_bench(measured, one) if measured is not None else None,
         contents=(),
     )
     news_number = sum(is_news(one, finding) for finding in one.findings)
     muted_number = len(muted_findings(one))
     return replace(told, contents=tuple(_contents(told, news_number, muted_number)))
+
+
+def _bench(measured: Recorded, report: Report) -> BenchTold:
+    # Few reports are drawn with a benchmark: its figures and their words are loaded for those alone.
+    from sctune.report.html.bench import bench
+
+    return bench(measured, host=report.identity.name)
 
 
 def _contents(told: PageTold, news: int, muted: int) -> Iterator[Entry]:
