@@ -1,11 +1,9 @@
 # make help
 VENV := .venv
 # A recorded host that has faults: a capture that `sctune doctor --from` reads.
-# Tests of this machine's own devices and processes (tests/live) go one after another, the others side by side. Processes have to collect
-# the same tests in the same order: hence one seed for the order of sets.
-SIDE_BY_SIDE := --numprocesses 2
-# Each test machine has one processor.
-TWO_MACHINES := --numprocesses 2 --dist loadgroup
+# Tests of this machine's own devices and processes (tests/live) go one after another in one process, and the others beside them.
+# Processes have to collect the same tests in the same order: hence one seed for the order of sets. A test machine has one processor.
+SIDE_BY_SIDE := --numprocesses 2 --dist loadgroup --durations 25 --durations-min 2
 EXAMPLE ?= tests/scenarios/storage-controller-faults/host.tar.gz
 
 .PHONY: help doctor test test-all scenarios docs check format bench deb vm vm-list clean
@@ -43,16 +41,15 @@ doctor: $(VENV)/.sctune
 
 test: check
 	@.ci/debian-packages
-	PYTHONHASHSEED=0 $(VENV)/bin/python -m pytest -m 'not vm and not thorough and not live' $(SIDE_BY_SIDE)
-	$(VENV)/bin/python -m pytest -m 'live and not vm and not thorough'
-	$(VENV)/bin/python -m pytest -m 'vm and not thorough' $(TWO_MACHINES)
+	PYTHONHASHSEED=0 $(VENV)/bin/python -m pytest -m 'not vm and not thorough' $(SIDE_BY_SIDE)
+	PYTHONHASHSEED=0 $(VENV)/bin/python -m pytest tests/vm -m 'vm and not thorough' $(SIDE_BY_SIDE)
 
 test-all: test
-	$(VENV)/bin/python -m pytest -m 'live and thorough'
-	$(VENV)/bin/python -m pytest -m 'vm and thorough' $(TWO_MACHINES)
+	PYTHONHASHSEED=0 $(VENV)/bin/python -m pytest -m 'thorough and not vm' $(SIDE_BY_SIDE)
+	PYTHONHASHSEED=0 $(VENV)/bin/python -m pytest tests/vm -m 'vm and thorough' $(SIDE_BY_SIDE)
 
 scenarios: $(VENV)/.sctune-test
-	$(VENV)/bin/python -m pytest -m vm --update-scenarios $(TWO_MACHINES) tests/vm
+	$(VENV)/bin/python -m pytest -m vm --update-scenarios $(SIDE_BY_SIDE) tests/vm
 	$(VENV)/bin/python -m tests.scenarios.operator_notes
 	$(VENV)/bin/python -m pytest --update-golden tests/scenarios
 

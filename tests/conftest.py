@@ -35,6 +35,12 @@ def no_processes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
     yield
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Tests of this machine's own devices and processes are run one after another by one process, where several run tests."""
+    if item.get_closest_marker("live"):
+        item.add_marker(pytest.mark.xdist_group("this-machine"))
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--update-golden` rewrites golden files from what is printed now; look at the difference before you commit it."""
     parser.addoption("--update-golden", action="store_true", default=False, help="rewrite golden files")

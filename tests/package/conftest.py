@@ -16,15 +16,13 @@ from . import debian
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-HERE = Path(__file__).resolve().parent
-BUILD = HERE.parents[1] / "packaging/deb/build"
+BUILD = Path(__file__).resolve().parents[2] / "packaging/deb/build"
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_itemcollected(item: pytest.Item) -> None:
     """One after another, and in one process: what they share takes half a minute to make."""
-    for item in items:
-        if HERE in item.path.parents:
-            item.add_marker(pytest.mark.live)
+    item.add_marker(pytest.mark.spawns)
+    item.add_marker(pytest.mark.xdist_group("package"))
 
 
 def _unavailable(why: str) -> None:

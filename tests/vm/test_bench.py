@@ -25,7 +25,9 @@ LEFT = (
     "tgtadm --lld iscsi --op show --mode target | grep sctune:bench; pgrep -x fio; true"
 )
 # The volumes and the COW store, not the snapshot's file: the copy to it runs all the while.
-STATE = "dmsetup table | sort; losetup -a | sort; tgtadm --lld iscsi --op show --mode target; md5sum /var/lib/eucalyptus/volumes/vol-*"
+STATE = (
+    "dmsetup table | sort; losetup -a | sort; tgtadm --lld iscsi --op show --mode target; md5sum /var/lib/eucalyptus/volumes/vol-*"
+)
 
 
 def test_all_layers_and_nothing_left(boot: Callable[..., Machine]) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from sctune.script import generate
 from sctune.version import VERSION
 
@@ -57,6 +59,7 @@ def unknown(document: dict[str, Any]) -> set[str]:
     return {check["check"] for check in document["checks"] if check["unexamined"]}
 
 
+@pytest.mark.thorough  # two and a half minutes; tests/live runs the script on this machine
 def test_lost_sessions_and_a_failing_disk(boot: Callable[..., Machine]) -> None:
     faults = [fault for fault in VOLUME_FAULTS if fault.name in FAULTS]
     (failing,) = (fault for fault in HOST_FAULTS if fault.name == "disk-and-raid-failing")

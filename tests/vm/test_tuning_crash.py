@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 CHECKOUT = Path(__file__).resolve().parents[2]
 TUNING = f"cd {CHECKOUT} && PYTHONPATH={CHECKOUT} {sys.executable} -m tests.vm.tuning"
 BROKEN_OFF = {"interrupted", "partly rolled back"}
+MORE = 6
 
 
 @pytest.mark.thorough  # a minute and more
@@ -41,15 +42,15 @@ def test_power_cuts(boot: Callable[..., Machine], tmp_path: Path, cuts: int) -> 
         machine.check(f"{TUNING} prepare && sync")
         before = machine.check(f"{TUNING} state")
         states: list[str] = []
-        for _ in range(cuts):
+        # A cut may come between two of what is applied and rolled back again and again: then there is one more.
+        while len(states) < cuts or (not BROKEN_OFF & set(states) and len(states) < cuts + MORE):
             machine.check(f"({TUNING} work) >/run/work 2>&1 &")
             time.sleep(chance.uniform(2.0, 5.0))
             machine.reset()
             told = json.loads(machine.check(f"{SCTUNE} history --format json"))
             assert told["unread"] == []
-            states += [one["state"] for one in told["transactions"][-1:]]
+            states.append(told["transactions"][-1]["state"] if told["transactions"] else "none yet")
             machine.check(f"{TUNING} back")
             machine.check("echo none > /sys/block/vda/queue/scheduler")
             assert machine.check(f"{TUNING} state") == before
-    # Or the power was never cut in the middle of anything.
     assert BROKEN_OFF & set(states), states

@@ -103,6 +103,7 @@ FAULTS: tuple[HostFault, ...] = (
         [*_THIRD.export(), f"tgt-admin --force --delete {_THIRD.iqn}", f"lvremove -qy {VG}/{_THIRD.lv_name} >/dev/null"],
         _drift(_THIRD),
         [f"test -f {_THIRD.file}", f"! test -e {_THIRD.lv}", f"! {SHOW} | grep -q {_THIRD.iqn}"],
+        rare=True,
     ),
     _fault(
         "not-served",
@@ -116,6 +117,7 @@ FAULTS: tuple[HostFault, ...] = (
         [f"rm {cinder.INCLUDE}"],
         (Expected(code="CINDER_TARGET_DRIFT", severity="warning", subject=f"include {cinder.STANZAS}/*"),),
         [f"! grep -rq {cinder.STANZAS} /etc/tgt", f"test $({SHOW} | grep -c ^Target) = 2"],
+        rare=True,
     ),
     _fault(
         "same-scsi-id",
@@ -170,6 +172,7 @@ FAULTS: tuple[HostFault, ...] = (
         ],
         (Expected(code="DM_LEFTOVER", severity="warning", subject=_FOURTH.uuid),),
         [f"! lvs {VG}/{_FOURTH.lv_name}", f"dmsetup info {overlay.dm_name(_FOURTH.lv)}"],
+        rare=True,
     ),
     _fault(
         "wiped-and-open",
