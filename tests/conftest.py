@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+TOGETHER = frozenset(
+    {"test_html_browser", "test_prometheus", "test_prometheus_churn", "test_tuned", "test_tuning_refused", "test_units", "test_wheel"}
+)
+"""Modules whose fixtures are machines, browsers and the like."""
+
+
 class UnexpectedProcess(BaseException):
     """A test started a process without saying so. Not an Exception: no error handler of ours may swallow it."""
 
@@ -36,9 +42,12 @@ def no_processes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Tests of this machine's own devices and processes are run one after another by one process, where several run tests."""
+    """Where several processes run tests, those of this machine's own devices and daemons are run by one of them, one after another, and
+    those of a module that share what takes long to make by one as well."""
     if item.get_closest_marker("live"):
         item.add_marker(pytest.mark.xdist_group("this-machine"))
+    elif item.path.stem in TOGETHER:
+        item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
