@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from sctune.errors import UserError
@@ -42,8 +43,6 @@ def run_doctor_hosts(
     from sctune.progress import counting
     from sctune.registry import load as load_registry
     from sctune.report.fleet import fleet_exit_code
-    from sctune.script.generate import script
-    from sctune.version import VERSION
 
     if format not in _FORMATS:
         raise UserError(f"--format {format.value} is of one host and does not go with --host", "Use text or json.")
@@ -60,8 +59,9 @@ def run_doctor_hosts(
     checks = choose(registry, names)
     destination = Output(output)
     config = reading_back(load_config(config_path), since)
-    look = SshLook(script=script(VERSION), sudo=sudo, seconds=seconds, stores=config.stores)
-    with counting(len(addresses)) as count:
+    # Half a second's work, which is done while ssh connects.
+    with ThreadPoolExecutor(max_workers=1) as maker, counting(len(addresses)) as count:
+        look = SshLook(script=maker.submit(_script).result, sudo=sudo, seconds=seconds, stores=config.stores)
         fleet = look_around(addresses, look, config, checks, jobs=jobs, each=lambda _: count())
     if format is Format.JSON:
         from sctune.report.fleet_json import render_fleet_json
@@ -75,6 +75,13 @@ def run_doctor_hosts(
         codes = {code.code: code for _, code in registry.codes()}
         destination.write_text(render_fleet(fleet, fail_on, style=destination.style, width=width, codes=codes, quiet=quiet))
     return int(fleet_exit_code(fleet, fail_on))
+
+
+def _script() -> str:
+    from sctune.script.generate import script
+    from sctune.version import VERSION
+
+    return script(VERSION)
 
 
 def _listed(path: str) -> Iterator[str]:
