@@ -17,11 +17,14 @@ from sctune.version import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from typing import TypeAlias
 
     from sctune.check import Check
     from sctune.config.model import Config
     from sctune.host.ssh import SshHost, SshLook
     from sctune.model.report import Report
+
+    More: TypeAlias = Callable[[str, Inventory, Report], Report]
 
 
 def look_around(
@@ -32,13 +35,15 @@ def look_around(
     *,
     jobs: int,
     each: Callable[[HostLook], object] = lambda _: None,
+    more: More | None = None,
 ) -> Fleet:
     """Looks at all of them, `jobs` at a time; a host that cannot be looked at keeps none of the others. `each` is told of every
-    outcome as it comes, in the thread that has it."""
+    outcome as it comes, in the thread that has it; before, `more` is given a host's inventory and report, and returns the report
+    that counts."""
     began, started = time.monotonic(), time.time()
 
     def one(address: str) -> HostLook:
-        seen = HostLook(address=address, outcome=_outcome(address, look, config, checks))
+        seen = HostLook(address=address, outcome=_outcome(address, look, config, checks, more))
         each(seen)
         return seen
 
@@ -54,16 +59,16 @@ def look_around(
     return Fleet(version=VERSION, started=started, seconds=time.monotonic() - began, hosts=hosts)
 
 
-def _outcome(address: str, look: SshLook, config: Config, checks: Sequence[Check]) -> Report | Unavailable:
+def _outcome(address: str, look: SshLook, config: Config, checks: Sequence[Check], more: More | None) -> Report | Unavailable:
     """One host's report. What goes wrong with one host is told as that host's: the others' reports are not lost for it."""
     try:
-        return _examined(address, look, config, checks)
+        return _examined(address, look, config, checks, more)
     except Exception as error:
         detail = f"defect in sctune, please report: {type(error).__name__}: {error}"
         return Unavailable(reason=Reason.FAILED, what=address, detail=detail)
 
 
-def _examined(address: str, look: SshLook, config: Config, checks: Sequence[Check]) -> Report | Unavailable:
+def _examined(address: str, look: SshLook, config: Config, checks: Sequence[Check], more: More | None) -> Report | Unavailable:
     """Where an inventory of the host is at hand: a form of the report that shows more than findings takes it from here."""
     began = time.monotonic()
     host = look_at(address, look)
@@ -75,5 +80,7 @@ def _examined(address: str, look: SshLook, config: Config, checks: Sequence[Chec
         found = look_at(address, replace(look, seconds=left)) if left > 0 else None
         return None if isinstance(found, Unavailable) else found
 
-    report = diagnose(host, config, checks, inventory=Inventory(host, config), again=again)
-    return replace(report, seconds=time.monotonic() - began)
+    inventory = Inventory(host, config)
+    report = diagnose(host, config, checks, inventory=inventory, again=again)
+    report = replace(report, seconds=time.monotonic() - began)
+    return more(address, inventory, report) if more is not None else report
