@@ -1101,9 +1101,11 @@ each_target() {
 
 targets() {
     PORTS=
-    for FILE in /var/run/tgtd/socket.*; do
-        case $FILE in *.lock) continue ;; esac
-        if [ -e "$FILE" ]; then PORTS="$PORTS ${FILE##*.}"; fi
+    # Those too that were there when the folder was listed: they are asked for.
+    for FILE in $(sed -n "s/^list$TAB\/var\/run\/tgtd$TAB//p" "$PART") /var/run/tgtd/socket.*; do
+        PORT=${FILE##*socket.}
+        case $PORT in '' | *[!0-9]*) continue ;; esac
+        case "$PORTS " in *" $PORT "*) ;; *) PORTS="$PORTS $PORT" ;; esac
     done
     # Before 1.0.58 the socket had no name in the file system.
     if [ ! -d /var/run/tgtd ]; then
@@ -1116,7 +1118,6 @@ targets() {
         return
     fi
     for PORT in $PORTS; do
-        case $PORT in *[!0-9]*) continue ;; esac
         if [ "$USERID" != 0 ]; then
             for MODE in @TGT_MODES@; do no tgt "$MODE $PORT -" denied "tgtd answers its own user only"; done
         elif command -v tgtadm >/dev/null 2>&1; then
