@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -48,6 +47,8 @@ def run_doctor_hosts(
     from sctune.progress import counting
     from sctune.registry import load as load_registry
     from sctune.report.fleet import fleet_exit_code
+    from sctune.script.generate import script
+    from sctune.version import VERSION
 
     if format not in _FORMATS:
         raise UserError(f"--format {format.value} is of one host and does not go with --host", "Use text, json or html.")
@@ -65,9 +66,8 @@ def run_doctor_hosts(
     pages = HostPages(addresses, output) if format is Format.HTML else None
     destination = None if pages else Output(output)
     config = reading_back(load_config(config_path), since)
-    # Half a second's work, which is done while ssh connects.
-    with ThreadPoolExecutor(max_workers=1) as maker, counting(len(addresses)) as count:
-        look = SshLook(script=maker.submit(_script).result, sudo=sudo, seconds=seconds, stores=config.stores)
+    look = SshLook(script=script(VERSION), sudo=sudo, seconds=seconds, stores=config.stores)
+    with counting(len(addresses)) as count:
         fleet = look_around(
             addresses,
             look,
@@ -96,13 +96,6 @@ def _write(destination: Output, fleet: Fleet, fail_on: FailOn, format: Format, r
         width = columns(is_terminal=destination.is_terminal, environment=os.environ) or None
         codes = {code.code: code for _, code in registry.codes()}
         destination.write_text(render_fleet(fleet, fail_on, style=destination.style, width=width, codes=codes, quiet=quiet))
-
-
-def _script() -> str:
-    from sctune.script.generate import script
-    from sctune.version import VERSION
-
-    return script(VERSION)
 
 
 def _listed(path: str) -> Iterator[str]:

@@ -9,7 +9,6 @@ import os
 import select
 import signal
 import subprocess
-import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -18,7 +17,6 @@ from sctune.unavailable import Reason, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from typing import IO
 
 TOOL_PATH = "/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin"
 OUTPUT_LIMIT = 256 * 1024 * 1024
@@ -47,20 +45,18 @@ def run_command(
     timeout: float,
     path: str = TOOL_PATH,
     started: Callable[[], object] = lambda: None,
-    given: bytes | Callable[[], bytes] = b"",
+    given: bytes = b"",
     variables: Mapping[str, str] | None = None,
     limit: int = OUTPUT_LIMIT,
 ) -> Completed | Unavailable:
     """Runs `argv` to its end or to the deadline. Any exit status is an answer; who asked judges it. `given` is its standard input,
-    or makes it while the command starts already; `variables` an environment that is not that of tools, `limit` how many bytes it
-    may print."""
+    `variables` an environment that is not that of tools, `limit` how many bytes it may print."""
     what = " ".join(argv)
     began = time.monotonic()
     # Files in memory, not pipes: LVM writes each line by itself, and a reader that wakes five thousand times takes more of the
     # machine than LVM does.
     outputs = (os.memfd_create("stdout"), os.memfd_create("stderr"))
-    later = None if isinstance(given, bytes) else given
-    source = _file_of(given) if isinstance(given, bytes) and given else subprocess.PIPE if later else subprocess.DEVNULL
+    source = _file_of(given) if given else subprocess.DEVNULL
     process: subprocess.Popen[bytes] | None = None
     try:
         process = subprocess.Popen(
@@ -80,7 +76,7 @@ def run_command(
     except OSError as error:
         return Unavailable(reason=Reason.FAILED, what=what, detail=error.strerror or "")
     finally:
-        if source >= 0:
+        if given:
             os.close(source)
         if process is None:
             for output in outputs:
@@ -88,8 +84,6 @@ def run_command(
     started()
     _running.add(process)
     try:
-        if later is not None and process.stdin is not None:
-            _feed(process.stdin, later())
         complete, too_much = _await_end(process, outputs, began + timeout, limit)
     except BaseException:
         _end(process)  # nobody waits for it any more
@@ -161,16 +155,6 @@ def _file_of(data: bytes) -> int:
         file.write(data)
     os.lseek(descriptor, 0, os.SEEK_SET)
     return descriptor
-
-
-def _feed(pipe: IO[bytes], data: bytes) -> None:
-    """Writes it to a process that may be slow to read, or end without reading: nobody waits for that."""
-
-    def write() -> None:
-        with contextlib.suppress(OSError), pipe:
-            pipe.write(data)
-
-    threading.Thread(target=write, name="standard input", daemon=True).start()
 
 
 def _content(output: int) -> str:

@@ -23,8 +23,6 @@ from sctune.records import dataclass, replace
 from sctune.unavailable import Reason, Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from sctune.host.base import Completed
 
 _MARGIN = 10
@@ -49,9 +47,9 @@ _HINT = "Name it as for ssh: [USER@]HOST, ssh://[USER@]HOST:PORT, or a Host of ~
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SshLook:
     """How hosts are looked at: whether as root by sudo, when a host is given up (seconds), folders that hold volumes beside the
-    usual ones, and the text of the capture script, or what tells it once it is made: ssh connects meanwhile."""
+    usual ones, and the text of the capture script."""
 
-    script: str | Callable[[], str]
+    script: str
     sudo: bool = False
     seconds: float = 60.0
     stores: tuple[str, ...] = ()
@@ -79,9 +77,8 @@ def program(look: SshLook) -> bytes:
     """What is sent: the script as one compound command, so that a shell has read the whole of it before it runs any of it, and what
     was cut off on its way is a mistake and not half a script."""
     limit = max(LEAST_SECONDS - _MARGIN, int(look.seconds) - _MARGIN)
-    text = look.script if isinstance(look.script, str) else look.script()
     given = ["-o", "-", "-t", str(limit), *(word for store in look.stores for word in ("-s", store))]
-    return f"{{\nset -- {shlex.join(given)}\n{text}\n}}\n".encode("utf-8", "surrogateescape")
+    return f"{{\nset -- {shlex.join(given)}\n{look.script}\n}}\n".encode("utf-8", "surrogateescape")
 
 
 def look_at(address: str, look: SshLook) -> SshHost | Unavailable:
@@ -89,7 +86,7 @@ def look_at(address: str, look: SshLook) -> SshHost | Unavailable:
     done = run_command(
         arguments(address, look),
         timeout=look.seconds,
-        given=lambda: program(look),
+        given=program(look),
         variables=os.environ,
         limit=LARGEST,
     )

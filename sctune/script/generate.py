@@ -11,7 +11,7 @@ from sctune.host.index import quote_words
 from sctune.host.questions import covers, without_devices
 from sctune.probes.disk_health import NVME, SMARTCTL
 from sctune.probes.tgt_load import CLOCKS
-from sctune.script.plan import plan
+from sctune.script.kept import kept
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -31,7 +31,7 @@ _DISKS_SECONDS = 12
 
 def script(version: str) -> str:
     """The script."""
-    questions = plan()
+    questions = kept()
     text = Path(__file__).with_name(_TEMPLATE).read_text(encoding="utf-8")
     reports, others = _reports(questions.commands)
     blocks = {

@@ -32,9 +32,8 @@ if TYPE_CHECKING:
     from tests.live.sshd import Sshd
 
 pytestmark = [pytest.mark.live, pytest.mark.spawns]
-SCRIPT = script(VERSION)
-LOOK = SshLook(script=SCRIPT)
-SHORT = SshLook(script=SCRIPT, seconds=5.0)
+LOOK = SshLook(script=script(VERSION))
+SHORT = SshLook(script=LOOK.script, seconds=5.0)
 IQN = "iqn.2026-01.org.example"
 
 
@@ -143,7 +142,7 @@ def test_a_server_that_hangs_ends_by_the_deadline(sshd: Sshd) -> None:
 def test_what_a_dead_connection_leaves_there_ends(sshd: Sshd) -> None:
     """The deadline strikes in the middle of the script: it is alone then, and has no name in the file system."""
     there = left_behind()
-    found = look_at("us", SshLook(script=SCRIPT.replace("\nprocesses\n", "\nsleep 3\nprocesses\n"), seconds=2.0))
+    found = look_at("us", SshLook(script=LOOK.script.replace("\nprocesses\n", "\nsleep 3\nprocesses\n"), seconds=2.0))
     assert isinstance(found, Unavailable)
     assert found.reason is Reason.TIMEOUT
     assert left_behind() == there

@@ -47,35 +47,6 @@ def test_there_is_no_input() -> None:
     assert answer.stdout == "end\n"
 
 
-def test_input_that_is_made_while_the_command_starts() -> None:
-    size = 1 << 20
-    answer = run_command(["sh", "-c", "wc -c"], timeout=10, given=lambda: bytes(size))
-    assert isinstance(answer, Completed)
-    assert int(answer.stdout) == size
-
-
-def test_nobody_waits_for_a_command_that_reads_nothing() -> None:
-    """A pipe holds less than that."""
-    began = time.monotonic()
-    answer = run_command(["sh", "-c", "exec sleep 30"], timeout=0.3, given=lambda: bytes(1 << 20))
-    assert isinstance(answer, Unavailable)
-    assert answer.reason is Reason.TIMEOUT
-    ended = run_command(["true"], timeout=10, given=lambda: bytes(1 << 20))
-    assert isinstance(ended, Completed)
-    assert ended.status == 0
-    assert time.monotonic() - began < 5
-
-
-def test_what_cannot_be_made_ends_the_command() -> None:
-    def none() -> bytes:
-        raise ValueError("no script")
-
-    began = time.monotonic()
-    with pytest.raises(ValueError, match="no script"):
-        run_command(["sleep", "30"], timeout=30, given=none)
-    assert time.monotonic() - began < 5
-
-
 def test_the_deadline_kills_the_whole_group(tmp_path: os.PathLike[str]) -> None:
     mark = os.path.join(tmp_path, "mark")
     began = time.monotonic()

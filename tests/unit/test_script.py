@@ -26,6 +26,7 @@ from sctune.probes.cloud_log_lines import STORAGE
 from sctune.probes.processes import probe as processes
 from sctune.probes.tgt_load import probe as tgt_load
 from sctune.script.generate import script
+from sctune.script.kept import FILE, kept, text_of
 from sctune.script.plan import LOSETUP, OF_A_DISK, plan
 from sctune.unavailable import Reason, Unavailable
 from tests.unit.test_guest_xml import DISK_44, STATUS, VOLUME_44
@@ -55,6 +56,12 @@ NOT_OF_THE_SCRIPT = (
 @pytest.fixture(scope="module")
 def questions() -> Plan:
     return plan()
+
+
+def test_the_plan_that_is_kept_is_what_the_probes_ask(questions: Plan) -> None:
+    """Where this fails, a probe asks something new: `make script` keeps that."""
+    assert kept() == questions
+    assert FILE.read_text(encoding="utf-8") == text_of(questions)
 
 
 def decoded(body: str) -> CaptureHost:
