@@ -49,7 +49,9 @@ def look_around(
 
     pool = ThreadPoolExecutor(max_workers=max(1, min(jobs, len(addresses))), thread_name_prefix="host")
     try:
-        hosts = tuple(pool.map(one, addresses))
+        looks = pool.map(one, addresses)
+        _load_the_rest()
+        hosts = tuple(looks)
     except BaseException:
         # Somebody gave up: no thread starts another connection, and those that wait for one are let go.
         pool.shutdown(wait=False, cancel_futures=True)
@@ -57,6 +59,18 @@ def look_around(
         raise
     pool.shutdown()
     return Fleet(version=VERSION, started=started, seconds=time.monotonic() - began, hosts=hosts)
+
+
+def _load_the_rest() -> None:
+    """Loads what the first answers will want while they are on their way."""
+    from importlib import import_module
+    from pkgutil import iter_modules
+
+    import sctune.probes
+
+    for module in iter_modules(sctune.probes.__path__):
+        import_module(f"sctune.probes.{module.name}")
+    import_module("sctune.chain")
 
 
 def _outcome(address: str, look: SshLook, config: Config, checks: Sequence[Check], more: More | None) -> Report | Unavailable:

@@ -193,7 +193,9 @@ def test_a_tgtd_that_ends_meanwhile_was_asked(tmp_path: Path, tgt: Tgt) -> None:
     port = tgt.control_port
     gone = f"kill -KILL {tgt.process.pid}; rm -f /var/run/tgtd/socket.{port}*"
     answers = changed(tmp_path, "\nload_after\ntargets\n", f"\n{gone}\nload_after\ntargets\n")
-    assert f"socket.{port}" in answers.lists["/var/run/tgtd"]
+    listed = answers.lists["/var/run/tgtd"]
+    assert not isinstance(listed, Unavailable)
+    assert f"socket.{port}" in listed
     found = answers.tgt[(TgtMode.TARGET, port, None)]
     assert isinstance(found, Unavailable)
     assert found.reason is not Reason.NOT_COLLECTED
