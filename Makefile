@@ -6,7 +6,7 @@ VENV := .venv
 SIDE_BY_SIDE := --numprocesses 2 --dist loadgroup --durations 25 --durations-min 2
 EXAMPLE ?= tests/scenarios/storage-controller-faults/host.tar.gz
 
-.PHONY: help doctor test test-all scenarios docs check format bench deb vm vm-list clean
+.PHONY: help doctor test test-all scenarios docs script check format bench deb vm vm-list clean
 
 help:
 	@echo 'make doctor   install into $(VENV), examine this host, then a recorded example host that has faults'
@@ -60,6 +60,9 @@ check: $(VENV)/.sctune-test
 
 docs: $(VENV)/.sctune-test
 	@$(VENV)/bin/python -m tests.codepages
+
+script: $(VENV)/.sctune-test
+	@$(VENV)/bin/python -m sctune.script.kept
 
 format: $(VENV)/.sctune-test
 	$(VENV)/bin/ruff check --fix

@@ -83,9 +83,9 @@ def run_doctor(
             from sctune.measures import measures
 
             report = replace(report, measures=measures(inventory))
-        shown = None
+        drawn = None
         if format is Format.HTML:
-            report, shown = _shown(inventory, report, registry)
+            report, drawn = shown(inventory, report, registry)
         if trace is not None:
             trace.end(registry)
     finally:
@@ -98,7 +98,7 @@ def run_doctor(
         report = compared(report, earlier, registry)
     destination.write(
         rendered(
-            report, format, registry, is_terminal=destination.is_terminal, fail_on=fail_on, quiet=quiet, scene=shown, bench=measured
+            report, format, registry, is_terminal=destination.is_terminal, fail_on=fail_on, quiet=quiet, scene=drawn, bench=measured
         )
     )
     if format is Format.NAGIOS:
@@ -129,7 +129,7 @@ def reading_back(config: Config, since: str | None) -> Config:
     return replace(config, thresholds=replace(config.thresholds, log_seconds=seconds))
 
 
-def _shown(inventory: Inventory, report: Report, registry: Registry) -> tuple[Report, Scene]:
+def shown(inventory: Inventory, report: Report, registry: Registry) -> tuple[Report, Scene]:
     """What of the look is drawn beside its findings; and the report, with what was left behind looking for that."""
     from sctune.commands.looking import of_volumes
     from sctune.doctor import abandoned, fetch

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sctune.errors import UserError
@@ -13,9 +14,12 @@ from sctune.report.format import FailOn, Format
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from sctune.model.fleet import Fleet
+    from sctune.registry import Registry
+
 MOST_JOBS = 64
 _LARGEST_LIST = 1024 * 1024
-_FORMATS = (Format.TEXT, Format.JSON)
+_FORMATS = (Format.TEXT, Format.JSON, Format.HTML)
 
 
 def run_doctor_hosts(
@@ -36,6 +40,7 @@ def run_doctor_hosts(
     """Looks at all hosts, writes the report, returns the exit code of all. What is wrong with the request is said before any
     host is looked at."""
     from sctune.commands.doctor import choose, reading_back
+    from sctune.commands.doctor_hosts_html import HostPages
     from sctune.config.load import load as load_config
     from sctune.fleet import look_around
     from sctune.host.ssh import LEAST_SECONDS, SshLook, checked_address
@@ -46,7 +51,7 @@ def run_doctor_hosts(
     from sctune.version import VERSION
 
     if format not in _FORMATS:
-        raise UserError(f"--format {format.value} is of one host and does not go with --host", "Use text or json.")
+        raise UserError(f"--format {format.value} is of one host and does not go with --host", "Use text, json or html.")
     if quiet and format is not Format.TEXT:
         raise UserError(f"--quiet is for text, and --format {format.value} asks for a whole document", "Leave one of them out.")
     if not 1 <= jobs <= MOST_JOBS:
@@ -58,11 +63,28 @@ def run_doctor_hosts(
         raise UserError(f"no host is named in {', '.join(lists)}", "Write one a line, as for ssh.")
     registry = load_registry()
     checks = choose(registry, names)
-    destination = Output(output)
+    pages = HostPages(addresses, output) if format is Format.HTML else None
+    destination = None if pages else Output(output)
     config = reading_back(load_config(config_path), since)
     look = SshLook(script=script(VERSION), sudo=sudo, seconds=seconds, stores=config.stores)
     with counting(len(addresses)) as count:
-        fleet = look_around(addresses, look, config, checks, jobs=jobs, each=lambda _: count())
+        fleet = look_around(
+            addresses,
+            look,
+            config,
+            checks,
+            jobs=jobs,
+            each=lambda _: count(),
+            more=partial(pages.drawn, registry=registry) if pages else None,
+        )
+    if pages is not None:
+        pages.finish(fleet)
+    elif destination is not None:
+        _write(destination, fleet, fail_on, format, registry, quiet=quiet)
+    return int(fleet_exit_code(fleet, fail_on))
+
+
+def _write(destination: Output, fleet: Fleet, fail_on: FailOn, format: Format, registry: Registry, *, quiet: bool) -> None:
     if format is Format.JSON:
         from sctune.report.fleet_json import render_fleet_json
 
@@ -74,7 +96,6 @@ def run_doctor_hosts(
         width = columns(is_terminal=destination.is_terminal, environment=os.environ) or None
         codes = {code.code: code for _, code in registry.codes()}
         destination.write_text(render_fleet(fleet, fail_on, style=destination.style, width=width, codes=codes, quiet=quiet))
-    return int(fleet_exit_code(fleet, fail_on))
 
 
 def _listed(path: str) -> Iterator[str]:

@@ -12,7 +12,7 @@ from sctune.report.coverage import coverage
 from sctune.report.exit import exit_code, is_incomplete, is_news
 from sctune.report.groups import group
 from sctune.report.sanitize import clean, clean_report
-from sctune.report.words import list_words, subject_words
+from sctune.report.words import count_words, list_words, subject_words, time_words
 from sctune.unavailable import Unavailable
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ class FleetRow:
     verdict: Verdict
     critical: int | None
     warning: int | None
+    info: int | None
     unknown: int | None
     first: str
 
@@ -42,12 +43,13 @@ def row_of(look: HostLook) -> FleetRow:
             verdict=Verdict.UNREACHABLE,
             critical=None,
             warning=None,
+            info=None,
             unknown=None,
             first=why(look.outcome),
         )
     report = clean_report(look.outcome)
     news = [finding for finding in report.findings if is_news(report, finding)]
-    critical, warning = (sum(one.severity is severity for one in news) for severity in (Severity.CRITICAL, Severity.WARNING))
+    critical, warning, info = (sum(one.severity is severity for one in news) for severity in reversed(Severity))
     unknown = sum(map(is_incomplete, report.checks))
     verdict = Verdict.OK
     if critical or warning:
@@ -59,6 +61,7 @@ def row_of(look: HostLook) -> FleetRow:
         verdict=verdict,
         critical=critical,
         warning=warning,
+        info=info,
         unknown=unknown,
         first=_first(report, verdict),
     )
@@ -82,6 +85,13 @@ def _first(report: Report, verdict: Verdict) -> str:
     return f"{worst.code}: {subject_words(worst.findings[0].subject)}" + (
         f" and {len(worst.findings) - 1} more" if len(worst.findings) > 1 else ""
     )
+
+
+def summary(fleet: Fleet) -> str:
+    """How many hosts there are of each verdict, and how long it took."""
+    verdicts = [row_of(look).verdict for look in fleet.hosts]
+    told = ", ".join(f"{count} {verdict.value}" for verdict in Verdict if (count := verdicts.count(verdict)))
+    return f"{count_words(len(verdicts), 'host')} in {time_words(fleet.seconds)}: {told}."
 
 
 def worst_first(fleet: Fleet) -> tuple[HostLook, ...]:

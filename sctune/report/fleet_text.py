@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING
 
 from sctune.exitcodes import ExitCode
 from sctune.model.fleet import Verdict
-from sctune.report.fleet import code_of, row_of, why, worst_first
+from sctune.report.fleet import code_of, row_of, summary, why, worst_first
 from sctune.report.layout import Page
 from sctune.report.sanitize import clean
 from sctune.report.table import Column, table
 from sctune.report.text import render as render_one
 from sctune.report.text import render_quiet
-from sctune.report.words import count_words, time_words
 from sctune.unavailable import Unavailable
 
 if TYPE_CHECKING:
@@ -48,7 +47,7 @@ def render_fleet(
             parts.append(f"{style.paint(f'== {clean(look.address)} ==', '1')}\n{text}")
     if not quiet:
         page = Page(style=style)
-        page.add(_verdict(fleet), lead="Verdict: ", hang=9, sgr="1")
+        page.add(summary(fleet), lead="Verdict: ", hang=9, sgr="1")
         page.add(_next(told), lead="Next: ", hang=6, sgr="1")
         parts.append(page.text())
     return "\n".join(parts)
@@ -74,12 +73,6 @@ def _table(looks: Sequence[HostLook], width: int | None) -> Iterator[str]:
 
 def _count(number: int | None) -> str:
     return "?" if number is None else str(number)
-
-
-def _verdict(fleet: Fleet) -> str:
-    verdicts = [row_of(look).verdict for look in fleet.hosts]
-    told = ", ".join(f"{count} {verdict.value}" for verdict in Verdict if (count := verdicts.count(verdict)))
-    return f"{count_words(len(verdicts), 'host')} in {time_words(fleet.seconds)}: {told}."
 
 
 def _next(looks: Sequence[HostLook]) -> str:

@@ -68,8 +68,9 @@ if [ "$OUT" = - ] && [ -r "/proc/$$/fd/3" ]; then
     PART=/proc/$$/fd/3 NAMED=
 fi
 USERID=$(id -u)
-TICK=1 FIRST_TICK=1
-sleep 0.01 2>/dev/null && TICK=0.05 FIRST_TICK=0.01
+TICK=1 TICKS_OF_A_JOB='1 1'
+sleep 0.002 2>/dev/null && TICK=0.05 TICKS_OF_A_JOB='0.002 0.002 0.004 0.006 0.01 0.01 0.015 0.02 0.03 0.05'
+MARK=$(printf '\001')$$.
 
 # --- time, words -------------------------------------------------------------------------------------------------------------
 
@@ -99,7 +100,8 @@ no() { enc "$2"; K=$E; enc "${4:-}"; printf 'no\t%s\t%s\t%s\t%s\n' "$1" "$K" "$3
 # --- what is secret ----------------------------------------------------------------------------------------------------------
 
 # Every line that is recorded goes through this: "|" and the line, secrets masked. The last line of the input is "=STATUS" behind
-# a line end of its own; it becomes ".<tab>STATUS", with "<tab>-" where the text had no final line end. Masks too much rather
+# a line end of its own; it becomes ".<tab>STATUS", with "<tab>-" where the text had no final line end. With `many` there are several
+# texts; what begins with that mark is a line between two of them, or ">" and a complaint. Masks too much rather
 # than too little (old busybox takes "NAME (" for a call): all that follows the name of a secret, to the end of the line, of the string, of the key.
 MASKING='
 BEGIN {
@@ -144,13 +146,24 @@ function masked(s,    l, head, tail, rest, q) {
     if (substr(tail, 1, RLENGTH) ~ /[=:]/ && (q == "\"" || q == "\047") && !index(substr(rest, 2), q)) open = q
     q = joined ? MASK "\\" : MASK; return head q
 }
-NR > 2 && written < most { line = masked(before); written += length(line) + 2; print "|" line }
-{ before = last; last = $0 }
-END {
-    if (written >= most) { print ".\t999\tlarger than 32 MiB"; exit }
-    if (NR > 1 && before != "") { print "|" masked(before); print ".\t" substr(last, 2) "\t-" }
+function finish() {
+    if (written >= most) print ".\t999\tlarger than 32 MiB"
+    else if (lines > 1 && before != "") { print "|" masked(before); print ".\t" substr(last, 2) "\t-" }
     else print ".\t" substr(last, 2)
-}'
+    lines = written = key = joined = 0
+    open = before = last = ""
+}
+many != "" && index($0, many) == 1 {
+    if (lines) finish()
+    line = substr($0, length(many) + 1)
+    if (line ~ /^>/) { line = ">" masked(substr(line, 2)); key = joined = 0; open = "" }
+    print line
+    next
+}
+{ lines++ }
+lines > 2 && written < most { line = masked(before); written += length(line) + 2; print "|" line }
+{ before = last; last = $0 }
+END { if (lines || many == "") finish() }'
 
 # The arguments of processes, one a line, behind "#PID" lines with \001 before them.
 ARGUMENTS='
@@ -275,7 +288,7 @@ bounded() {
     shift
     ("$@") >/dev/null 2>&1 &
     JOB=$!
-    PAUSE=$FIRST_TICK
+    PAUSES=$TICKS_OF_A_JOB
     while alive "$JOB"; do
         now
         if [ "$SECOND" -ge "$STOP" ]; then
@@ -299,8 +312,8 @@ bounded() {
             JOB=
             return 1
         fi
-        sleep "$PAUSE"
-        PAUSE=$TICK
+        sleep "${PAUSES%% *}"
+        case $PAUSES in *' '*) PAUSES=${PAUSES#* } ;; esac
     done
     wait "$JOB" 2>/dev/null
     JOB=
@@ -313,6 +326,18 @@ text() {
     COMPLAINT=$({ { "$@" 3>&- </dev/null; printf '\n=%s\n' "$?"; } | awk "$MASKING" >&3; } 2>&1)
     [ -z "$COMPLAINT" ] || printf '%s\n\n=0\n' "$COMPLAINT" | awk "$MASKING" | sed -n 's/^|/>/p' >&3
 }
+
+# one HEADER COMMAND...: the same of one of several, in what `many` runs: its record's first line is HEADER.
+one() {
+    printf '%s%s\n' "$MARK" "$1"
+    shift
+    COMPLAINT=$("$@" 2>&1 >&4 3>&- </dev/null)
+    printf '\n=%s\n' "$?"
+    [ -z "$COMPLAINT" ] || printf '%s\n' "$COMPLAINT" | sed "s/^/$MARK>/"
+}
+
+# many COMMAND...: a function that asks by `one`, over and over. Half of the processes that as many `text` would take.
+many() { "$@" 4>&1 | awk -v many="$MARK" "$MASKING"; }
 
 # ask SECONDS HEADER COMMAND...: one record; HEADER is its first line. A record that has no "." did not come to its end.
 ask() {
@@ -337,7 +362,9 @@ ask() {
 
 # --- system files ------------------------------------------------------------------------------------------------------------
 
-# rd FILE: a file of at most 4 MiB. Without a process where it is one short line that cannot hold a secret.
+# rd FILE: a file of at most 4 MiB. Without a process where it is one short line that cannot hold a secret; the others are read
+# together by `waiting`.
+WAITING=
 rd() {
     enc "$1"
     K=$E
@@ -372,13 +399,38 @@ rd() {
             esac
             ;;
     esac
-    printf 'read\t%s\n' "$K" >&3
     case $1 in
-        *.xml) text disks_of "$1" ;;
-        */cinder/cinder.conf | */cinder/cinder-dist.conf | */cinder-volume/cinder.conf | */cinder.conf.d/*) text options_of "$1" ;;
-        *) text head -c 4194305 "$1" ;;
+        *.xml) set -- disks_of "$1" ;;
+        */cinder/cinder.conf | */cinder/cinder-dist.conf | */cinder-volume/cinder.conf | */cinder.conf.d/*) set -- options_of "$1" ;;
+        /var/lib/dpkg/status) set -- package_of "$1" ;;
+        # Of /proc there are readings one after another.
+        /proc/* | *"$NL"*) set -- head -c 4194305 "$1" ;;
+        *)
+            WAITING=$WAITING$1$NL
+            return
+            ;;
     esac
+    printf 'read\t%s\n' "$K" >&3
+    text "$@"
 }
+
+# waiting: reads the files that wait.
+waiting() {
+    LIST=$WAITING
+    WAITING=
+    [ -z "$LIST" ] || many files_of_list >&3
+}
+
+files_of_list() {
+    while [ -n "$LIST" ]; do
+        first_of_list
+        enc "$ITEM"
+        one "read$TAB$E" head -c 4194305 "$ITEM"
+    done
+}
+
+# Of dpkg's database the paragraph that is wanted.
+package_of() { sed -n '/^Package: tgt$/,/^$/p' "$1"; }
 
 # Of Cinder's configuration the options that are wanted, and the headings above them.
 options_of() {
@@ -436,23 +488,36 @@ lists() {
 
 FIELDS='%f %s %b %B %d %i %Y %u %t %T %n'
 
-# together KIND PATTERN RECORD COMMAND...: one command for all that is there. Its own words come before theirs.
+# together KIND RECORD COMMAND PATTERN...: one record of all that is there, a command for each pattern.
 together() {
-    KIND=$1 PATTERN=$2 RECORD=$3
-    shift 3
-    IFS=
-    for FILE in $PATTERN; do
-        if [ -e "$FILE" ] || [ -L "$FILE" ]; then set -- "$@" "$FILE"; fi
-        FOUND=$FILE
-    done
-    unset IFS
-    if [ -e "$FOUND" ] || [ -L "$FOUND" ]; then ask 5 "$RECORD" "$@"; fi
-    printf 'asked\t%s\t%s\n' "$KIND" "$PATTERN" >&3
+    KIND=$1
+    shift
+    ask 10 "$1" each_pattern "$@" || return 0
+    shift 2
+    for PATTERN in "$@"; do printf 'asked\t%s\t%s\n' "$KIND" "$PATTERN" >&3; done
 }
 
-links() { together readlink "$1" links ls -ld; }
-stats() { together stat "$1" stats stat -L -c "$FIELDS"; }
-lstat_mtimes() { together lstat_mtime "$1" mtimes stat -c "$FIELDS"; }
+each_pattern() {
+    COMMAND=$2
+    shift 2
+    for PATTERN in "$@"; do found_by "$PATTERN"; done
+}
+
+found_by() {
+    IFS=
+    set -- $1
+    unset IFS
+    [ -e "$1" ] || [ -L "$1" ] || return 0
+    case $COMMAND in
+        links) ls -ld "$@" ;;
+        stats) stat -L -c "$FIELDS" "$@" ;;
+        *) stat -c "$FIELDS" "$@" ;;
+    esac
+}
+
+links() { together readlink links links "$@"; }
+stats() { together stat stats stats "$@"; }
+lstat_mtimes() { together lstat_mtime mtimes mtimes "$@"; }
 
 # first_of_list: takes the first line off LIST and puts it into ITEM.
 first_of_list() {
@@ -464,12 +529,47 @@ first_of_list() {
 
 FOLDERS_SEEN=$NL
 HUNG=$NL
+ANSWERED=$NL
 
 # stat_one PATH: a store file. After a hang, what lies in the same folder is not touched again.
 stat_one() {
-    case $HUNG in *"$NL${1%/*}$NL"*) no stat "$1" timeout "its folder does not answer"; return ;; esac
     enc "$1"
+    case $ANSWERED in *"$NL$E$NL"*) return ;; esac
+    case $HUNG in *"$NL${1%/*}$NL"*) no stat "$1" timeout "its folder does not answer"; return ;; esac
     ask 2 "stat$TAB$E" stat -L -c "$FIELDS" "$1" || { [ "$SECOND" -ge "$END" ] || HUNG=$HUNG${1%/*}$NL; }
+}
+
+# stat_list: the store files of LIST, a line each. Together first; each of those by itself that this did not answer.
+stat_list() {
+    ALL=$LIST
+    while [ -n "${LIST%"$NL"}" ]; do
+        set --
+        while [ -n "${LIST%"$NL"}" ] && [ $# -lt 200 ]; do
+            first_of_list
+            set -- "$@" "$ITEM"
+        done
+        now
+        [ $# -lt 2 ] || [ "$SECOND" -ge "$END" ] || bounded 3 stat_together "$@" || break
+    done
+    ANSWERED=$NL$(sed -n "s/^stat$TAB//p" "$PART")$NL
+    LIST=$ALL
+    while [ -n "${LIST%"$NL"}" ]; do
+        first_of_list
+        stat_one "$ITEM"
+    done
+}
+
+# In a job: records of those that are there, all of them at once or none.
+stat_together() {
+    stat -L -c "$FIELDS" "$@" 2>/dev/null | awk '
+        {
+            key = $0
+            for (i = 0; i < 10; i++) sub(/^[^ ]* /, "", key)
+            gsub(/%/, "%25", key)
+            gsub(/\t/, "%09", key)
+            told = told "stat\t" key "\n|" $0 "\n.\t0\n"
+        }
+        END { printf "%s", told }' >&3
 }
 
 # In a job: every entry of a folder.
@@ -509,18 +609,33 @@ store() {
 }
 
 backing_files() {
+    LIST= FOLDERS=
     for FILE in /sys/block/loop*/loop/backing_file; do
         [ -r "$FILE" ] || continue
         BACKING=
         # A name may have line ends in it.
         while IFS= read -r LINE || [ -n "$LINE" ]; do BACKING=$BACKING${BACKING:+$NL}$LINE; done 2>/dev/null <"$FILE"
         case $BACKING in /*) ;; *) continue ;; esac
-        stat_one "$BACKING"
-        case $BACKING in *' (deleted)') stat_one "${BACKING% (deleted)}" ;; esac
         # Read-only devices (images) make no store.
         READONLY=0
         read -r READONLY 2>/dev/null <"${FILE%/loop/backing_file}/ro"
-        [ "$READONLY" = 1 ] || store "${BACKING%/*}"
+        case $BACKING in
+            *"$NL"*)
+                stat_one "$BACKING"
+                case $BACKING in *' (deleted)') stat_one "${BACKING% (deleted)}" ;; esac
+                [ "$READONLY" = 1 ] || store "${BACKING%/*}"
+                continue
+                ;;
+            *' (deleted)') LIST=$LIST$BACKING$NL${BACKING% (deleted)}$NL ;;
+            *) LIST=$LIST$BACKING$NL ;;
+        esac
+        [ "$READONLY" = 1 ] || FOLDERS=$FOLDERS${BACKING%/*}$NL
+    done
+    stat_list
+    LIST=$FOLDERS
+    while [ -n "${LIST%"$NL"}" ]; do
+        first_of_list
+        store "$ITEM"
     done
 }
 
@@ -536,10 +651,12 @@ old_loops() {
     [ "$SIZE" != 0 ] || return 0
     command -v losetup >/dev/null 2>&1 || { no run "losetup -a" absent "not installed"; return; }
     ask 5 "run${TAB}losetup -a" losetup -a || return
-    LIST=$(sed -n 's/^|\/dev\/loop[0-9]*: \[[0-9a-f]*\]:[0-9]* (\(\/.*\)).*$/\1/p' "$PART")$NL
+    FOLDERS=$(sed -n 's/^|\/dev\/loop[0-9]*: \[[0-9a-f]*\]:[0-9]* (\(\/.*\)).*$/\1/p' "$PART")$NL
+    LIST=$FOLDERS
+    stat_list
+    LIST=$FOLDERS
     while [ -n "${LIST%"$NL"}" ]; do
         first_of_list
-        stat_one "$ITEM"
         store "${ITEM%/*}"
     done
 }
@@ -618,10 +735,7 @@ instances() {
 # The devices that guests were given.
 guest_devices() {
     LIST=$(sed -n "s/^|<source.* dev=[\"']\(\/dev\/[^\"']*\)[\"'].*/\1/p;s/^|<diskPath[^>]*>\(\/dev\/.*\)$/\1/p" "$PART" | awk '!seen[$0]++')$NL
-    while [ -n "${LIST%"$NL"}" ]; do
-        first_of_list
-        stat_one "$ITEM"
-    done
+    stat_list
 }
 
 # --- processes ---------------------------------------------------------------------------------------------------------------
@@ -687,11 +801,12 @@ line() {
     fi
 }
 
-# Two readings of the processor time of tgtd's main thread, each under names of its own; what was asked meanwhile is the pause.
+# Two readings of the processor time of tgtd's main thread, each under names of its own; what was asked meanwhile, of others than
+# tgtd, is the pause.
 load_before() {
     [ -n "$TGTD" ] || return 0
     now
-    LOAD_BEGAN=$SECOND
+    LOAD_BEGAN=$SECOND LOAD_BEGAN_PART=${NOW#*.}
     line /proc/uptime
     for PID in $TGTD; do line "/proc/$PID/task/$PID/schedstat"; done
 }
@@ -699,8 +814,8 @@ load_before() {
 load_after() {
     [ -n "$TGTD" ] || return 0
     now
-    # At least one whole second: less proves nothing but idleness.
-    while [ "$SECOND" -lt $((LOAD_BEGAN + 2)) ] && [ "$SECOND" -lt "$END" ]; do
+    # Less proves nothing but idleness.
+    while [ $(((SECOND - LOAD_BEGAN) * 100 + 1${NOW#*.} - 1$LOAD_BEGAN_PART)) -lt 60 ] && [ "$SECOND" -lt "$END" ]; do
         sleep "$TICK"
         now
     done
@@ -838,10 +953,7 @@ lvm_() {
 # The nodes that an old LVM names, whose numbers it does not tell.
 physical_volumes() {
     LIST=$(sed -n '/^run	lvm pvs /,/^\./s/^|.*\(\/dev\/[A-Za-z0-9_.\/+-]*\).*/\1/p' "$PART" | awk '!seen[$0]++')$NL
-    while [ -n "${LIST%"$NL"}" ]; do
-        first_of_list
-        stat_one "$ITEM"
-    done
+    stat_list
 }
 
 # The host's own disks, one after the other: they may be many, and one that fails is slow to answer.
@@ -952,19 +1064,48 @@ tgtd_() {
         # shellcheck disable=SC2086
         ask 3 "tgt$TAB$MODE$TAB$1$TAB-" tgtadm $CONTROL --lld iscsi --op $OP || return
     done
-    for TID in $(sed -n "/^tgt${TAB}target${TAB}$1${TAB}-\$/,/^\\.${TAB}/s/^|Target \\([0-9]*\\): .*/\\1/p" "$PART"); do
+    PORT=$1
+    # shellcheck disable=SC2046
+    set -- $(sed -n "/^tgt${TAB}target${TAB}$1${TAB}-\$/,/^\\.${TAB}/s/^|Target \\([0-9]*\\): .*/\\1/p" "$PART")
+    while [ $# -gt 0 ]; do
+        TIDS=
+        while [ $# -gt 0 ] && [ ${#TIDS} -lt 200 ]; do
+            TIDS="$TIDS $1"
+            shift
+        done
+        now
+        [ "$SECOND" -ge "$END" ] || ! bounded 5 targets_together || continue
+        for TID in $TIDS; do
+            for MODE in @TGT_TARGET_MODES@; do
+                # shellcheck disable=SC2086
+                ask 3 "tgt$TAB$MODE$TAB$PORT$TAB$TID" tgtadm $CONTROL --lld iscsi --op show --mode "$MODE" --tid "$TID" || return
+            done
+        done
+    done
+}
+
+# In a job: the questions about some targets, all of them answered or none.
+targets_together() {
+    ANSWERS=$(many each_target)
+    printf '%s\n' "$ANSWERS" >&3
+}
+
+each_target() {
+    for TID in $TIDS; do
         for MODE in @TGT_TARGET_MODES@; do
             # shellcheck disable=SC2086
-            ask 3 "tgt$TAB$MODE$TAB$1$TAB$TID" tgtadm $CONTROL --lld iscsi --op show --mode "$MODE" --tid "$TID" || return
+            one "tgt$TAB$MODE$TAB$PORT$TAB$TID" tgtadm $CONTROL --lld iscsi --op show --mode "$MODE" --tid "$TID"
         done
     done
 }
 
 targets() {
     PORTS=
-    for FILE in /var/run/tgtd/socket.*; do
-        case $FILE in *.lock) continue ;; esac
-        if [ -e "$FILE" ]; then PORTS="$PORTS ${FILE##*.}"; fi
+    # Those too that were there when the folder was listed: they are asked for.
+    for FILE in $(sed -n "s/^list$TAB\/var\/run\/tgtd$TAB//p" "$PART") /var/run/tgtd/socket.*; do
+        PORT=${FILE##*socket.}
+        case $PORT in '' | *[!0-9]*) continue ;; esac
+        case "$PORTS " in *" $PORT "*) ;; *) PORTS="$PORTS $PORT" ;; esac
     done
     # Before 1.0.58 the socket had no name in the file system.
     if [ ! -d /var/run/tgtd ]; then
@@ -977,7 +1118,6 @@ targets() {
         return
     fi
     for PORT in $PORTS; do
-        case $PORT in *[!0-9]*) continue ;; esac
         if [ "$USERID" != 0 ]; then
             for MODE in @TGT_MODES@; do no tgt "$MODE $PORT -" denied "tgtd answers its own user only"; done
         elif command -v tgtadm >/dev/null 2>&1; then
@@ -996,15 +1136,26 @@ targets() {
         } 2>/dev/null | awk '!seen[$0]++'
     )$NL
     OURS=$(ls -ld /proc/self/ns/mnt 2>/dev/null)
-    while [ -n "${LIST%"$NL"}" ]; do
-        first_of_list
-        stat_one "$ITEM"
-        for PID in $TGTD; do
-            # A daemon in another mount namespace sees other files.
-            THEIRS=$(ls -ld "/proc/$PID/ns/mnt" 2>/dev/null)
-            if [ "${OURS##*-> }" != "${THEIRS##*-> }" ]; then stat_one "/proc/$PID/root$ITEM"; fi
+    PATHS=$LIST
+    for PID in $TGTD; do
+        # A daemon in another mount namespace sees other files.
+        THEIRS=$(ls -ld "/proc/$PID/ns/mnt" 2>/dev/null)
+        [ "${OURS##*-> }" != "${THEIRS##*-> }" ] || continue
+        LIST=$PATHS
+        while [ -n "${LIST%"$NL"}" ]; do
+            first_of_list
+            PATHS="$PATHS/proc/$PID/root$ITEM$NL"
         done
     done
+    LIST=$PATHS
+    stat_list
+}
+
+# Where each daemon sees its files.
+namespaces() {
+    set --
+    for PID in $TGTD; do set -- "$@" "/proc/$PID/ns/mnt"; done
+    [ $# -eq 0 ] || links "$@"
 }
 
 # included FILE...: what these files of targets.conf(5) include beside the places that all hosts have, and what that includes.
@@ -1057,15 +1208,14 @@ lvm_devices
 @LVM@
 device_mapper
 @KERNEL_LOG@
-load_after
 @LOGS@
 spool
-targets
 @PATHS@
 disks
-for PID in $TGTD; do links "/proc/$PID/ns/mnt"; done
+namespaces
 reads "/lib/modules/$(uname -r)/modules.dep"
 included /etc/tgt/*.conf /etc/tgt/conf.d/*
+waiting
 instances
 guest_devices
 backing_files
@@ -1076,6 +1226,8 @@ while [ -n "${LIST%"$NL"}" ]; do
     first_of_list
     store "${ITEM%/}"
 done
+load_after
+targets
 printf 'end\n' >&3
 if [ "$OUT" = - ]; then
     # A login may have printed something before, even half a line.

@@ -11,7 +11,7 @@ from sctune.host.index import quote_words
 from sctune.host.questions import covers, without_devices
 from sctune.probes.disk_health import NVME, SMARTCTL
 from sctune.probes.tgt_load import CLOCKS
-from sctune.script.plan import plan
+from sctune.script.kept import kept
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _TEMPLATE = "capture.sh"
 _ASKS = {"list": "lists", "read": "reads", "readlink": "links", "stat": "stats", "lstat_mtime": "lstat_mtimes"}
+_TOGETHER = ("readlink", "stat", "lstat_mtime")
+"""What is asked in one job for all patterns."""
 _LVM_SECONDS = 8
 _SECONDS = 8
 _DISK_SECONDS = 4
@@ -29,7 +31,7 @@ _DISKS_SECONDS = 12
 
 def script(version: str) -> str:
     """The script."""
-    questions = plan()
+    questions = kept()
     text = Path(__file__).with_name(_TEMPLATE).read_text(encoding="utf-8")
     reports, others = _reports(questions.commands)
     blocks = {
@@ -85,8 +87,14 @@ def _report(words: tuple[str, ...], devices: str = "LVM_DEVICES") -> str:
 def _paths(questions: Plan) -> Iterator[str]:
     for kind, ask in _ASKS.items():
         patterns = questions.paths[kind]
-        for pattern in patterns:
-            if "@" in pattern or pattern in CLOCKS:
-                continue  # the script finds these out, and asks for them at their time
-            if not any(covers(other, pattern) for other in patterns if other != pattern):
-                yield f"{ask} {shlex.quote(pattern)}"
+        wanted = [
+            shlex.quote(pattern)
+            for pattern in patterns
+            # The script finds these out, and asks for them at their time.
+            if "@" not in pattern and pattern not in CLOCKS
+            if not any(covers(other, pattern) for other in patterns if other != pattern)
+        ]
+        if kind in _TOGETHER:
+            yield " \\\n    ".join((ask, *wanted))
+        else:
+            yield from (f"{ask} {pattern}" for pattern in wanted)

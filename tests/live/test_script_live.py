@@ -13,6 +13,7 @@ import pytest
 
 from sctune.config.model import Config
 from sctune.doctor import diagnose
+from sctune.host.base import TgtMode
 from sctune.host.bundle import read_bundle
 from sctune.host.capture import CaptureHost
 from sctune.inventory import Inventory
@@ -175,3 +176,43 @@ def test_guests_of_a_node(tmp_path: Path, loops: Loops, shell: str) -> None:
     volume = next(disk for disk in found[0].disks if disk.origin is GuestOrigin.RECORDED)
     assert (volume.volume, volume.source, volume.device) == ("vol-391D44BE", device, (7, int(device.removeprefix("/dev/loop"))))
     assert len(found[0].disks) == 5
+
+
+def changed(folder: Path, old: str, new: str) -> Answers:
+    """What the script writes with one place of it changed."""
+    program, output = folder / "changed.sh", folder / "changed.txt"
+    text = script("0.1.0")
+    assert text.count(old) == 1
+    program.write_text(text.replace(old, new))
+    run("sh", str(program), "-o", str(output))
+    return read_bundle(str(output))
+
+
+def test_a_tgtd_that_ends_meanwhile_was_asked(tmp_path: Path, tgt: Tgt) -> None:
+    """Its socket was listed, and whoever reads that asks for the daemon."""
+    port = tgt.control_port
+    gone = f"kill -KILL {tgt.process.pid}; rm -f /var/run/tgtd/socket.{port}*"
+    answers = changed(tmp_path, "\nload_after\ntargets\n", f"\n{gone}\nload_after\ntargets\n")
+    listed = answers.lists["/var/run/tgtd"]
+    assert not isinstance(listed, Unavailable)
+    assert f"socket.{port}" in listed
+    found = answers.tgt[(TgtMode.TARGET, port, None)]
+    assert isinstance(found, Unavailable)
+    assert found.reason is not Reason.NOT_COLLECTED
+
+
+def test_a_tgtd_that_hangs_between_its_targets(tmp_path: Path, tgt: Tgt) -> None:
+    for _ in range(3):
+        tgt.target("")
+    began = time.monotonic()
+    try:
+        answers = changed(tmp_path, "bounded 5 targets_together", f"kill -STOP {tgt.process.pid} || bounded 5 targets_together")
+    finally:
+        tgt.resume()
+    assert time.monotonic() - began < 30.0
+    assert isinstance(answers.tgt[(TgtMode.TARGET, tgt.control_port, None)], str)
+    told = {tid: found for (_, port, tid), found in answers.tgt.items() if port == tgt.control_port and tid is not None}
+    first = told.pop(1)
+    assert isinstance(first, Unavailable)
+    assert first.reason is Reason.TIMEOUT
+    assert told == {}

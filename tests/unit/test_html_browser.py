@@ -13,9 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sctune.report.html.render import render
+from sctune.model.fleet import Fleet, HostLook
+from sctune.report.html.render import render, render_fleet
+from sctune.report.page_folder import file_names
 from tests.unit import reports
 from tests.unit.html_pages import NASTY, benchmark, large, page, poisoned, recorded
+from tests.unit.test_fleet import WHOLE
+from tests.unit.test_html_fleet import LINKS
 from tests.unit.test_text import CASES
 
 if TYPE_CHECKING:
@@ -132,6 +136,25 @@ def test_a_benchmark(browser: Any, axe: str, tmp_path: Path, look: str) -> None:
 def test_composed_reports(browser: Any, axe: str, tmp_path: Path, case: str) -> None:
     with opened(browser, render(CASES[case](), None, reports.CODES), tmp_path, "telephone") as seen:
         is_clean(seen, axe)
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_several_hosts(browser: Any, axe: str, tmp_path: Path, look: str) -> None:
+    with opened(browser, render_fleet(WHOLE, LINKS), tmp_path, look) as seen:
+        is_clean(seen, axe)
+        link = seen.page.locator("#hosts a").first
+        assert link.evaluate("element => element.href").startswith(f"file://{tmp_path}/host-")
+
+
+@pytest.mark.parametrize("name", NASTY, ids=lambda name: f"{name[:12]!a}")
+def test_several_hosts_with_hostile_names(browser: Any, tmp_path: Path, name: str) -> None:
+    looks = tuple(HostLook(address=name, outcome=poisoned(look.outcome, lambda _: name)) for look in WHOLE.hosts)
+    hosts = Fleet(version="1", started=0.0, seconds=1.0, hosts=looks)
+    with opened(browser, render_fleet(hosts, file_names([name])), tmp_path, "telephone") as seen:
+        assert seen.said == []
+        assert len(seen.asked) == 1
+        assert seen.page.evaluate(FITS)
+        assert seen.page.evaluate("document.querySelectorAll('script, img, iframe, [onload], [onerror], [style]').length") == 0
 
 
 @pytest.mark.parametrize("name", NASTY, ids=lambda name: f"{name[:12]!a}")

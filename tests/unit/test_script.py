@@ -26,6 +26,7 @@ from sctune.probes.cloud_log_lines import STORAGE
 from sctune.probes.processes import probe as processes
 from sctune.probes.tgt_load import probe as tgt_load
 from sctune.script.generate import script
+from sctune.script.kept import FILE, kept, text_of
 from sctune.script.plan import LOSETUP, OF_A_DISK, plan
 from sctune.unavailable import Reason, Unavailable
 from tests.unit.test_guest_xml import DISK_44, STATUS, VOLUME_44
@@ -55,6 +56,12 @@ NOT_OF_THE_SCRIPT = (
 @pytest.fixture(scope="module")
 def questions() -> Plan:
     return plan()
+
+
+def test_the_plan_that_is_kept_is_what_the_probes_ask(questions: Plan) -> None:
+    """Where this fails, a probe asks something new: `make script` keeps that."""
+    assert kept() == questions
+    assert FILE.read_text(encoding="utf-8") == text_of(questions)
 
 
 def decoded(body: str) -> CaptureHost:
@@ -233,6 +240,17 @@ def masked(text: str, awk: str, which: str = "MASKING") -> str:
     return done.stdout
 
 
+MARK = "\x014711."
+
+
+def masked_together(texts: list[str], awk: str) -> list[str]:
+    """Several texts as the script would record them in one go, apart again."""
+    words = [*awk.split(), "-v", f"many={MARK}", program("MASKING")]
+    stream = "".join(f"{MARK}read\t/x\n{text}\n=0\n" for text in texts)
+    done = subprocess.run(words, input=stream, capture_output=True, text=True, check=True, env={"LC_ALL": "C"})
+    return done.stdout.split("read\t/x\n")[1:]
+
+
 # Traditional, gawk has no interval expressions, as 3.1.7 (EL 6) had none.
 AWKS = [
     pytest.param(awk, marks=pytest.mark.skipif(not shutil.which(awk.split()[0]), reason=f"no {awk}"))
@@ -259,6 +277,24 @@ def test_no_process_keeps_its_secret(form: str, awk: str) -> None:
     assert lines.startswith("args\t42\t")
     assert "zQ7" not in lines
     assert "zQ7" not in masked(" ".join(ARGUMENTS[form]("zQ7hunter")) + "\n", awk) or form == "qemu"
+
+
+@pytest.mark.spawns
+@pytest.mark.parametrize("awk", AWKS)
+def test_several_texts_at_once_are_each_what_it_is_alone(awk: str) -> None:
+    """A secret that is cut off at the end of one (an open quote, a key, a line that goes on) hides nothing of the next."""
+    texts = [write("zQ7secret") for _, write in FILES.values()]
+    texts += ['password = "zQ7', "-----BEGIN PRIVATE KEY-----\nzQ7\n", "incominguser u zQ7 \\", "", "no line end", "a\n\n", "b\n"]
+    assert masked_together(texts, awk) == [masked(text, awk) for text in texts]
+
+
+@pytest.mark.spawns
+@pytest.mark.parametrize("awk", AWKS)
+def test_a_complaint_between_two_texts(awk: str) -> None:
+    words = [*awk.split(), "-v", f"many={MARK}", program("MASKING")]
+    stream = f"{MARK}tgt\tx\nbody\n\n=22\n{MARK}>tgtadm: no --password zQ7\n{MARK}>again\n{MARK}tgt\ty\n\n=0\n"
+    done = subprocess.run(words, input=stream, capture_output=True, text=True, check=True, env={"LC_ALL": "C"})
+    assert done.stdout == "tgt\tx\n|body\n.\t22\n>tgtadm: no --password ********\n>again\ntgt\ty\n.\t0\n"
 
 
 @pytest.mark.spawns

@@ -42,7 +42,7 @@ def page(report: Report, scene: Scene | None, codes: Mapping[str, Code], measure
     tuned = tuning(scene.applied) if scene is not None else None
     level, level_words = _level(one, seen)
     others = apart(one)
-    gaps = tuple(_gaps(seen))
+    gaps = tuple(gaps_told(seen))
     told = PageTold(
         host=said(one.identity.name),
         when=moment(one.started),
@@ -151,7 +151,8 @@ def _facts(report: Report, scene: Scene | None) -> Iterator[Fact]:
         yield Fact(name="Compared with", value=f"{said(baseline.file)} of {began}, sctune {said(baseline.version)}{other}")
 
 
-def _gaps(seen: Coverage) -> Iterator[GapTold]:
+def gaps_told(seen: Coverage) -> Iterator[GapTold]:
+    """What could not be looked at, each reason once."""
     if seen.needs_root is not None:
         yield GapTold(what=plain(listed(seen.needs_root)), why="only root may read it", checks=", ".join(seen.needs_root.checks))
     for gap in seen.gaps:

@@ -22,20 +22,33 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sctune.findings import Code
+    from sctune.model.fleet import Fleet
     from sctune.model.report import Report
     from sctune.report.bench_file import Recorded
+    from sctune.report.html.fleet import FleetTold
+    from sctune.report.html.model import PageTold
     from sctune.report.html.scene import Scene
 
 
 def render(report: Report, scene: Scene | None, codes: Mapping[str, Code], bench: Recorded | None = None) -> str:
     """The whole file. `scene` None: findings alone. `bench` is a benchmark to be drawn with it."""
+    return _rendered("page.html.j2", page(report, scene, codes, bench))
+
+
+def render_fleet(fleet: Fleet, links: Mapping[str, str]) -> str:
+    """The page of several hosts. `links` are the names of the files beside it that are about one host each, by its address."""
+    from sctune.report.html.fleet import fleet_page
+
+    return _rendered("fleet.html.j2", fleet_page(fleet, links))
+
+
+def _rendered(template: str, told: PageTold | FleetTold) -> str:
     from markupsafe import Markup
 
     style = _style()
-    told = page(report, scene, codes, bench)
     text: str = (
         _environment()
-        .get_template("page.html.j2")
+        .get_template(template)
         .render(
             page=told,
             style=Markup(style),  # noqa: S704 -- our own file, and its hash is in the policy
