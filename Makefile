@@ -15,7 +15,7 @@ help:
 	@echo 'make test     install what the tests need, then run ruff, mypy and all tests'
 	@echo 'make test-all the same, and every fault of a storage host alone and in pairs (40 minutes)'
 	@echo 'make scenarios capture the hosts of tests/vm anew'
-	@echo 'make docs     write docs/codes from the checks'
+	@echo 'make docs     write what of docs/ is made from the program: codes, commands, metrics'
 	@echo 'make check    ruff and mypy alone'
 	@echo 'make format   let ruff put the code in form'
 	@echo 'make bench    benchmarks, side by side with what an operator types instead (root)'
@@ -63,6 +63,8 @@ check: $(VENV)/.sctune-test
 
 docs: $(VENV)/.sctune-test
 	@$(VENV)/bin/python -m tests.codepages
+	@$(VENV)/bin/python -m tests.commandpages
+	@$(VENV)/bin/python -m tests.exporterdocs
 
 format: $(VENV)/.sctune-test
 	$(VENV)/bin/ruff check --fix

@@ -118,4 +118,4 @@ def _texts(text: str) -> tuple[str, str, tuple[tuple[str, str], ...]]:
 def _exits(sentence: str) -> Iterator[tuple[str, str]]:
     for part in re.split(r";\s+(?=\d+ )", sentence):
         code, _, text = part.partition(" ")
-        yield code, text
+        yield code, text if ". " in text else text.removesuffix(".")

@@ -118,7 +118,7 @@ def synopsis(command: Command) -> str:
 def inner_part(command: Command) -> str:
     """A command of a command's, on the latter's page."""
     codes = "; ".join(f"{code} {text}" for code, text in command.exits)
-    said = f"{command.title}\n\n{command.description}" + (f"\n\nExit code: {codes}" if codes else "")
+    said = f"{command.title}\n\n{command.description}" + (f"\n\nExit code: {codes}." if codes else "")
     return "\n".join(part for part in (f".SS {command.name}", paragraphs(said), items(options(command))) if part)
 
 
