@@ -68,10 +68,10 @@ def broken(text: str, path: Path) -> list[str]:
             continue
         name, _, anchor = link.partition("#")
         target = (path.parent / name).resolve() if name else path
-        if not target.exists():
-            wrong.append(f"{link}: there is no such file")
-        elif target != ROOT and ROOT not in target.parents:
+        if target != ROOT and ROOT not in target.parents:
             wrong.append(f"{link}: outside the project")
+        elif not target.exists():
+            wrong.append(f"{link}: there is no such file")
         elif anchor:
             read = text if target == path else target.read_text(encoding="utf-8")
             if anchor not in anchors(read):

@@ -68,7 +68,7 @@ def test_a_link_that_leads_nowhere_is_seen() -> None:
         "#a: there is no such heading",
         "bench.md#nothing: there is no such heading",
         "no.md: there is no such file",
-        "../../x: there is no such file",
+        "../../x: outside the project",
     ]
     assert links("```\n[no](no.md)\n```\n`[no](no.md)` [yes](a.md)\n[name]: b.md\n") == ["a.md", "b.md"]
     assert anchors("# One\n## One\n```\n# no\n```\n### [Two](x.md)\n") == {"one", "one-1", "two"}
