@@ -13,7 +13,7 @@ help:
 	@echo 'make test     install what the tests need, then run ruff, mypy and all tests'
 	@echo 'make test-all the same, and every fault of a storage host alone and in pairs (40 minutes)'
 	@echo 'make scenarios capture the hosts of tests/vm anew'
-	@echo 'make docs     write docs/codes from the checks'
+	@echo 'make docs     write what of docs/ is made from the program: codes, commands, metrics'
 	@echo 'make check    ruff and mypy alone'
 	@echo 'make format   let ruff put the code in form'
 	@echo 'make bench    benchmarks, side by side with what an operator types instead (root)'
@@ -60,6 +60,8 @@ check: $(VENV)/.sctune-test
 
 docs: $(VENV)/.sctune-test
 	@$(VENV)/bin/python -m tests.codepages
+	@$(VENV)/bin/python -m tests.commandpages
+	@$(VENV)/bin/python -m tests.exporterdocs
 
 script: $(VENV)/.sctune-test
 	@$(VENV)/bin/python -m sctune.script.kept
@@ -83,11 +85,12 @@ bench: $(VENV)/.sctune-test
 deb:
 	@packaging/deb/build
 
-vm: $(VENV)/.sctune-test
-	@.ci/debian-packages >&2
+# Neither this nor the next needs what the tests need: somebody who looks at sctune for the first time waits for it.
+vm: $(VENV)/.sctune
+	@.ci/debian-packages vm >&2
 	@$(VENV)/bin/python -m tests.vm.shell $(if $(SYSTEMD),--systemd) $(if $(BACKEND),--backend '$(BACKEND)') $(if $(FAULT),--fault '$(FAULT)')
 
-vm-list: $(VENV)/.sctune-test
+vm-list: $(VENV)/.sctune
 	@$(VENV)/bin/python -m tests.vm.shell --list
 
 clean:

@@ -42,21 +42,21 @@ def page(check: Check, code: Code, names: frozenset[str]) -> str:
     """All that `sctune explain` says of a code. Other codes (`names`) that its texts speak of are links to their pages."""
 
     def shown(text: str) -> str:
-        return _CODE.sub(lambda word: f"[{word[0]}]({word[0]}.md)" if word[0] in names - {code.code} else word[0], _plain(text))
+        return _CODE.sub(lambda word: f"[{word[0]}]({word[0]}.md)" if word[0] in names - {code.code} else word[0], escaped(text))
 
     advice = "\nTuning advice: info until the configuration lists it under `wanted`, then a warning.\n" if code.advice else ""
     disturbs = "disturbs service" if code.risk is Risk.DISRUPTIVE else "does not disturb service"
     parts = [
         f"# {code.code}",
         _MADE,
-        f"**{_plain(code.title)}**",
-        f"Severity: {severities(code)}. Found by the check `{check.name}` ({_plain(check.title)}).{advice}",
+        f"**{escaped(code.title)}**",
+        f"Severity: {severities(code)}. Found by the check `{check.name}` ({escaped(check.title)}).{advice}",
         f"## What it means\n\n{shown(code.meaning)}",
         f"## Why it matters\n\n{shown(code.why)}",
         f"## Thresholds\n\n{shown(code.thresholds)}{_behaviour(code)}",
         "## How to see it by hand\n\n```\n" + "\n".join(code.see) + "\n```" if code.see else "",
         f"## Remedy\n\nFollowing it {disturbs}. The finding itself has the exact commands.\n\n{shown(code.remedy)}",
-        f"## Source\n\n{_plain(code.source)}",
+        f"## Source\n\n{escaped(code.source)}",
         f"In a shell: `sctune explain {code.code}`. [All codes]({INDEX})",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -74,7 +74,7 @@ def _behaviour(code: Code) -> str:
 def index(found: Registry) -> str:
     """All codes by name."""
     rows = [
-        f"| [{code.code}]({code.code}.md) | {severities(code)} | {_plain(code.title)} | `{check.name}` |"
+        f"| [{code.code}]({code.code}.md) | {severities(code)} | {escaped(code.title)} | `{check.name}` |"
         for check, code in sorted(found.codes(), key=lambda pair: pair[1].code)
     ]
     head = [
@@ -100,7 +100,7 @@ def catalogue_mark(code: Code) -> str:
     return "[advice]" if code.advice else "[" + "/".join(severity.value[0] for severity in code.severities) + "]"
 
 
-def _plain(text: str) -> str:
+def escaped(text: str) -> str:
     """Text that Markdown shows as it is: what is between backquotes is left to be code."""
     parts = text.replace("\n", "\n\n").split("`")
     if len(parts) % 2 == 0:

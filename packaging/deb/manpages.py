@@ -10,42 +10,25 @@ import re
 import sys
 import textwrap
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import typer.main
-
-from sctune.cli import app
+from sctune.cli_told import ABOUT, COMMON, ENVIRONMENT, EXITS, FILES, tell
 from sctune.config.describe import KEYS, threshold_lines
 from sctune.findings import Risk
 from sctune.registry import assemble, built_in
 from sctune.version import VERSION
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from sctune.check import Check
+    from sctune.cli_told import Command
     from sctune.findings import Code
 
-FILES = (
-    ("/etc/sctune/sctune.yaml", "What is wanted of this host: sctune.yaml(5)."),
-    ("/etc/sctune/conf.d/*.yaml", "More of the same, read in the order of their names."),
-    ("/etc/sctune/profiles.d/*.yaml", "Tuning profiles of the site."),
-    ("/etc/sctune/checks.d/*.py", "Checks of the site."),
-    ("/var/lib/sctune/journal", "What was applied, and how it was before: sctune-history(8), sctune-rollback(8)."),
-    ("/var/lib/sctune/applied.json", "What of it is in force."),
-    ("/var/lib/sctune/doctor.json", "What the doctor found last, for the exporter."),
-    ("/var/lib/sctune/bench", "Notes on benchmarks that have not cleaned up yet."),
-)
 UNITS = (
     ("sctune-doctor.timer", "Looks at this host every hour and keeps the result for the exporter."),
     ("sctune-exporter.socket", "Serves samples to Prometheus on 127.0.0.1:10197, by a process without rights."),
     ("sctune-collector.socket", "Looks at the host for that process; to be enabled with it."),
-)
-EXITS = (
-    ("2", "The command line or the configuration is wrong."),
-    ("3", "Not everything could be examined, or sctune itself failed and says so."),
-    ("130", "Ctrl-C."),
-    ("141", "Whoever read the output has gone."),
 )
 READING = """
 sctune reads /etc/sctune/sctune.yaml and then /etc/sctune/conf.d/*.yaml in the order of their names, or only the file named with
@@ -113,107 +96,81 @@ def page(name: str, number: int, title: str, *parts: str, see: Iterable[str] = (
     return "\n".join([head, *(part for part in parts if part)]) + "\n"
 
 
-def metavar(parameter: Any) -> str:
-    """What stands for a parameter's value."""
-    if parameter.metavar:
-        return str(parameter.metavar)
-    choices = getattr(parameter.type, "choices", None)
-    return "|".join(str(choice) for choice in choices) if choices else str(parameter.type.name).upper()
-
-
-def options(command: Any) -> Iterable[tuple[str, str]]:
+def options(command: Command) -> Iterator[tuple[str, str]]:
     """The options and arguments of a command, as terms."""
-    for parameter in command.params:
-        if getattr(parameter, "hidden", False) or not parameter.help:
-            continue
-        if parameter.param_type_name == "argument":
-            yield f"\\fI{plain(metavar(parameter))}\\fR", parameter.help
-            continue
-        term = ", ".join(bold(name) for name in (*parameter.opts, *parameter.secondary_opts))
-        default = ""
-        if not parameter.is_flag:
-            term += f" \\fI{plain(metavar(parameter))}\\fR"
-            if parameter.default not in (None, (), []):
-                default = f" Default: {getattr(parameter.default, 'value', parameter.default)}."
-        yield term, parameter.help + default
+    for one in command.described:
+        value = f"\\fI{plain(one.value)}\\fR" if one.value else ""
+        term = " ".join(part for part in (", ".join(bold(name) for name in one.names), value) if part)
+        yield term, one.help + (f" Default: {one.default}." if one.default else "")
 
 
-def told(command: Any) -> tuple[str, str, str]:
-    """A command's title, its description, and its exit codes."""
-    title, _, rest = command.help.strip().partition("\n\n")
-    description, codes = [], ""
-    for paragraph in re.split(r"\n\s*\n", rest):
-        if paragraph.startswith("Exit code: "):
-            codes = " ".join(paragraph.removeprefix("Exit code: ").split())
-        elif paragraph:
-            description.append(paragraph)
-    return title, "\n\n".join(description), codes
+def exits(command: Command) -> str:
+    """Exit codes as a list."""
+    return items((bold(code), text) for code, text in command.exits)
 
 
-def exits(codes: str) -> str:
-    """Exit codes, which --help tells in a sentence, as a list."""
-    rows = (part.partition(" ") for part in re.split(r";\s+(?=\d+ )", codes))
-    return items((bold(code), text) for code, _, text in rows) if codes else ""
-
-
-def synopsis(name: str, command: Any) -> str:
+def synopsis(command: Command) -> str:
     """The line that begins a page. An argument's brackets are in its metavar."""
-    arguments = [f"\\fI{plain(metavar(one))}\\fR" for one in command.params if one.param_type_name == "argument"]
-    return " ".join((bold(name), *(["[\\fIoption\\fR ...]"] if any(options(command)) else []), *arguments))
+    arguments = [f"\\fI{plain(one.value)}\\fR" for one in command.arguments]
+    return " ".join((bold(command.name), *(["[\\fIoption\\fR ...]"] if command.described else []), *arguments))
 
 
-def command_page(name: str, command: Any) -> str:
+def inner_part(command: Command) -> str:
+    """A command of a command's, on the latter's page."""
+    codes = "; ".join(f"{code} {text}" for code, text in command.exits)
+    said = f"{command.title}\n\n{command.description}" + (f"\n\nExit code: {codes}." if codes else "")
+    return "\n".join(part for part in (f".SS {command.name}", paragraphs(said), items(options(command))) if part)
+
+
+def command_page(command: Command) -> str:
     """sctune-NAME(8)."""
-    title, description, codes = told(command)
-    short = title.rstrip(".")
-    title = short[0].lower() + short[1:]
-    commands = getattr(command, "commands", {})
-    if not commands:
+    short = command.title.rstrip(".")
+    name, title = page_name(command), short[0].lower() + short[1:]
+    if not command.commands:
         return page(
-            f"sctune-{name}",
+            name,
             8,
             title,
-            section("SYNOPSIS", synopsis(f"sctune {name}", command)),
-            section("DESCRIPTION", paragraphs(description or command.help.split("\n\n")[0])),
+            section("SYNOPSIS", synopsis(command)),
+            section("DESCRIPTION", paragraphs(command.description or command.title)),
             section("OPTIONS", items(options(command))),
-            section("EXIT STATUS", exits(codes)),
+            section("EXIT STATUS", exits(command)),
             see=("sctune(8)", "sctune.yaml(5)", "sctune-codes(7)"),
         )
-    lines = "\n.br\n".join(synopsis(f"sctune {name} {inner}", one) for inner, one in commands.items())
-    parts = []
-    for inner, one in commands.items():
-        title_, description_, codes_ = told(one)
-        said = f"{title_}\n\n{description_}" + (f"\n\nExit code: {codes_}" if codes_ else "")
-        parts.append("\n".join(part for part in (f".SS sctune {name} {inner}", paragraphs(said), items(options(one))) if part))
     return page(
-        f"sctune-{name}",
+        name,
         8,
         title,
-        section("SYNOPSIS", lines),
-        section("COMMANDS", *parts),
+        section("SYNOPSIS", "\n.br\n".join(map(synopsis, command.commands))),
+        section("COMMANDS", *map(inner_part, command.commands)),
         see=("sctune(8)", "sctune.yaml(5)"),
     )
 
 
-def main_page(group: Any) -> str:
+def page_name(command: Command) -> str:
+    """sctune-doctor."""
+    return command.name.replace(" ", "-")
+
+
+def main_page(group: Command) -> str:
     """sctune(8)."""
-    commands = ((f"{bold('sctune-' + name)}(8)", told(one)[0]) for name, one in group.commands.items())
-    common = ((bold("--version"), "Print the version."), (f"{bold('-h')}, {bold('--help')}", "Of each command, too."))
+    commands = ((f"{bold(page_name(one))}(8)", one.title) for one in group.commands)
+    common = ((", ".join(map(bold, names)), what) for names, what in COMMON)
     codes = ((bold(code), what) for code, what in EXITS)
-    environment = ((bold("NO_COLOR"), "No colour, on a terminal either."), (bold("COLUMNS"), "The width of text."))
+    environment = ((bold(name), what) for name, what in ENVIRONMENT)
     return page(
         "sctune",
         8,
-        "doctor, tuner and meter for hosts that serve block volumes",
+        ABOUT,
         section("SYNOPSIS", f"{bold('sctune')} \\fIcommand\\fR [\\fIoption\\fR ...]\n.br\n{bold('sctune --version')}"),
-        section("DESCRIPTION", paragraphs(group.help)),
+        section("DESCRIPTION", paragraphs(group.title)),
         section("COMMANDS", items(commands)),
         section("OPTIONS", items(common)),
         section("EXIT STATUS", "Each command's page has its own. Of all:", items(codes)),
         section("ENVIRONMENT", items(environment)),
         section("FILES", items((f"\\fI{plain(path)}\\fR", what) for path, what in FILES)),
         section("UNITS", "None of them is enabled by installing the package.", items((bold(unit), what) for unit, what in UNITS)),
-        see=(*(f"sctune-{name}(8)" for name in group.commands), "sctune.yaml(5)", "sctune-codes(7)"),
+        see=(*(f"{page_name(one)}(8)" for one in group.commands), "sctune.yaml(5)", "sctune-codes(7)"),
     )
 
 
@@ -264,9 +221,9 @@ def codes_page() -> str:
 
 def pages() -> dict[str, str]:
     """File name -> page."""
-    group: Any = typer.main.get_command(app)
+    group = tell()
     made = {"man8/sctune.8": main_page(group), "man5/sctune.yaml.5": configuration_page(), "man7/sctune-codes.7": codes_page()}
-    made.update((f"man8/sctune-{name}.8", command_page(name, one)) for name, one in group.commands.items())
+    made.update((f"man8/{page_name(one)}.8", command_page(one)) for one in group.commands)
     return made
 
 
