@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 TOGETHER = frozenset(
-    {"test_html_browser", "test_prometheus", "test_prometheus_churn", "test_tuned", "test_tuning_refused", "test_units", "test_wheel"}
+    {"test_html_browser", "test_prometheus", "test_prometheus_churn", "test_tuned", "test_tuning_refused", "test_units"}
 )
 """Modules whose fixtures are machines, browsers and the like."""
 
@@ -42,8 +42,8 @@ def no_processes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Where several processes run tests, those of this machine's own devices and daemons are run by one of them, one after another, and
-    those of a module that share what takes long to make by one as well."""
+    """Where several processes run tests, one of them runs those of this machine's own devices and daemons, one after another;
+    and one runs all of a module that share what takes long to make."""
     if item.get_closest_marker("live"):
         item.add_marker(pytest.mark.xdist_group("this-machine"))
     elif item.path.stem in TOGETHER:
