@@ -19,13 +19,14 @@ SCHEMA = 1
 
 def render(entry: Entry | None, words: tuple[tuple[str, Undone], ...], *, unwritten: str, dry_run: bool) -> str:
     """One JSON document with a line break at its end. Without an entry nothing was to be rolled back."""
+    last_first = sorted((word for _, word in words), key=lambda word: -word.index)
     document: dict[str, Json] = {
         "schema": SCHEMA,
         "version": VERSION,
         "dry_run": dry_run,
         "transaction": entry.number if entry is not None else None,
         "profile": clean(entry.profile) if entry is not None else None,
-        "steps": [_step(entry.changes[word.index], word) for _, word in words] if entry is not None else [],
+        "steps": [] if entry is None else [_step(entry.changes[word.index], word) for word in last_first],
         "unwritten": clean(unwritten) or None,
     }
     return json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False) + "\n"

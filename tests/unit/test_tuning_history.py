@@ -115,6 +115,7 @@ def test_rollback_for_programs(root: str, capfd: pytest.CaptureFixture[str]) -> 
     code, done = rolled_back(root, capfd, yes=True)
     assert (code, done["dry_run"], done["transaction"], done["profile"]) == (0, False, 1, "storage-controller")
     assert {one["outcome"] for one in done["steps"]} == {"back"}
+    assert [one["setting"] for one in done["steps"]] == [one["setting"] for one in plan["steps"]]
     assert snapshot(root) == before
     for options in ({"dry_run": True}, {"yes": True}):
         code, nothing = rolled_back(root, capfd, **options)
