@@ -88,7 +88,7 @@ def test_applied_once_and_undone(home: Path, hosts: tuple[Namespace, ...], inven
     # What was done is what was planned, in words and in the difference.
     for key in ("changes", "diff"):
         assert first.of("first").result[key] == shown.of("plan").result[key]
-    assert first.of("first").result["transactions"] == [1]
+    assert len(first.of("first").result["transactions"]) == 1
     assert (first.of("second").result["diff"], first.of("second").result["changes"]) == ([], [])
 
     absent = [ours("shown", state="absent") | {"check_mode": True}, ours("gone", state="absent"), ours("none", state="absent")]
@@ -118,7 +118,8 @@ def test_what_somebody_changed_is_left(home: Path, hosts: tuple[Namespace, ...],
     assert done.status == 0, done.output
     assert done.changed == ["apply", "apply more", "plan", "somebody", "undo", "by force"]
     assert done.of("plan").result["left"] == []
-    assert done.of("plan").result["transactions"] == [3, 2]
+    newer, older = done.of("plan").result["transactions"]
+    assert newer == older + 1
     assert done.of("undo").result["left"] == [f"{WMEM}: it is 4096 16384 1048576, and we had set 4096 16384 8388608"]
     assert "left as somebody has changed it since" in done.output
     assert settings(hosts) == before
