@@ -81,7 +81,9 @@ def environment(home: Path, **more: str) -> dict[str, str]:
     }
 
 
-def run(home: Path, *argv: str, where: Path | None = None, **more: str) -> subprocess.CompletedProcess[str]:
+def run(
+    home: Path, *argv: str, where: Path | None = None, seconds: float = SECONDS, **more: str
+) -> subprocess.CompletedProcess[str]:
     """One of Ansible's programs; both streams are in `stdout`."""
     return subprocess.run(
         (str(PROGRAMS / argv[0]), *argv[1:]),
@@ -91,12 +93,12 @@ def run(home: Path, *argv: str, where: Path | None = None, **more: str) -> subpr
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=SECONDS,
+        timeout=seconds,
         check=False,
     )
 
 
-def play(home: Path, playbook: object, hosts: Mapping[str, object], *options: str) -> Played:
+def play(home: Path, playbook: object, hosts: Mapping[str, object], *options: str, seconds: float = SECONDS) -> Played:
     """Runs a playbook: a list of plays, or the name of one of the collection's. `hosts` is an inventory as a mapping, JSON of the
     structure of a YAML inventory's `all`."""
     inventory = home / "hosts.yml"
@@ -106,7 +108,7 @@ def play(home: Path, playbook: object, hosts: Mapping[str, object], *options: st
         (home / "playbook.yml").write_text(json.dumps(playbook))
     recorded = home / "recorded"
     recorded.unlink(missing_ok=True)
-    done = run(home, "ansible-playbook", "--inventory", str(inventory), name, *options, RECORDED=str(recorded))
+    done = run(home, "ansible-playbook", "--inventory", str(inventory), name, *options, seconds=seconds, RECORDED=str(recorded))
     lines = recorded.read_text().splitlines() if recorded.exists() else []
     return Played(status=done.returncode, output=done.stdout, told=tuple(Told(**json.loads(line)) for line in lines))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ import pytest
 from tests.wheels import built, packed
 
 from .namespaces import namespace
-from .running import play
+from .running import play, plays
 from .test_profile import FILE, OURS, SLOW_START, WMEM, put
 
 if TYPE_CHECKING:
@@ -44,10 +45,12 @@ def test_from_nothing_to_a_tuned_host_and_back(tmp_path: Path, storage: Namespac
     wheel = built(tmp_path)
     wheels = tmp_path / "wheels"
     wheels.mkdir()
-    packed(wheels, "auth")
+    packed(wheels)
+    archive = shutil.make_archive(str(tmp_path / "wheels"), "gztar", wheels)
     variables = {
         "storage_host_package": str(wheel),
-        "storage_host_wheelhouse": str(wheels),
+        "storage_host_wheelhouse": archive,
+        "storage_host_extras": [],
         "storage_host_python": PYTHON,
         "storage_host_profile": "ours",
         "storage_host_config": {"flush_speed": "400 MiB/s"},
@@ -87,11 +90,7 @@ def test_from_nothing_to_a_tuned_host_and_back(tmp_path: Path, storage: Namespac
     second = run()
     assert second.changed == []
 
-    shown = run("--check", storage_host_profile_set={WMEM: "4096 16384 1048576"})
-    assert shown.changed == ["Tune the host"]
-    assert f"+{WMEM} = 4096 16384 1048576\n" in shown.output
-    assert storage.check(f"sysctl -n {WMEM}").split()[-1] == "16777216"
-
-    assert run(storage_host_profile_state="absent").changed == ["Tune the host"]
+    absent = {"sctune.storage.profile": {"name": "ours", "state": "absent"}}
+    assert play(tmp_path, plays(absent, hosts="sc1"), {"children": groups}).changed == ["sctune.storage.profile"]
     assert storage.check(f"sysctl -n {SLOW_START} {WMEM}") == before
     assert not (storage.root / FILE).exists()
