@@ -1,5 +1,5 @@
-"""The Ansible collection against a real host: its kernel's settings, its udev, its systemd. Ansible runs beside the machine, and every
-command goes through its agent."""
+"""The Ansible collection against a real host: its kernel's settings, its udev, its systemd. Ansible runs beside the machine, and
+every command goes through its agent."""
 
 from __future__ import annotations
 

@@ -148,7 +148,9 @@ def main():
     if code == 1:
         worse = SEVERITIES[: SEVERITIES.index(fail_on) + 1]
         bad = [one_line(one) for one in counted if one["severity"] in worse]
-        module.fail_json(msg=f"{len(bad)} findings at or above {fail_on}: {some(bad)}", **result)
+        module.fail_json(
+            msg=f"{len(bad)} {'finding' if len(bad) == 1 else 'findings'} at or above {fail_on}: {some(bad)}", **result
+        )
     if result["incomplete"] and fail_on != "never" and not module.params["allow_incomplete"]:
         missing = [f"{one['what']} ({one['reason']})" for one in result["unexamined"]]
         module.fail_json(
@@ -186,7 +188,8 @@ def told(report):
 def one_line(finding):
     """Code, subject, summary."""
     subject = finding["subject"]
-    return f"{finding['code']} {subject['kind']} {subject['id']}: {finding['summary']}"
+    words = [subject["kind"]] if subject["kind"] == subject["id"] else [subject["kind"], subject["id"]]
+    return f"{finding['code']} {' '.join(words)}: {finding['summary']}"
 
 
 if __name__ == "__main__":
