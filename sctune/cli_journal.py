@@ -34,13 +34,16 @@ def rollback(
     *,
     force: Annotated[bool, typer.Option("--force", help="Take back what somebody has changed since, too.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be undone, and undo nothing.")] = False,
+    format: Annotated[Plain, typer.Option("--format", help="For people or programs.")] = Plain.TEXT,
 ) -> Body:
     """Undo what was applied to this machine.
 
     In any later session, after a reboot or a crash. What somebody has changed since is left and named.
 
-    Exit code: 0 all is back, or nothing was to do; 1 refused, or something is not back; 2 wrong usage.
+    Exit code: 0 all is back, or nothing was to do; 1 refused, or something is not back; 2 wrong usage; 4 something is to be rolled
+    back (--dry-run).
     """
     from sctune.commands.rollback import run_rollback
 
-    return partial(run_rollback, number, force=force, yes=yes)
+    return partial(run_rollback, number, force=force, yes=yes, dry_run=dry_run, format=format)

@@ -79,11 +79,12 @@ def history(journal: Journal, number: int | None = None) -> History:
             unread.append(Unread(number=one, reason=error.message, hint=error.hint))
             continue
         if found.begin is not None and found.status is not Status.NEVER:
-            entries.append(_entry(found))
+            entries.append(entry(found))
     return History(entries=tuple(entries), unread=tuple(unread))
 
 
-def _entry(found: Transaction) -> Entry:
+def entry(found: Transaction) -> Entry:
+    """One that has begun."""
     begin = found.begin
     assert begin is not None  # noqa: S101 - the caller looked
     return Entry(

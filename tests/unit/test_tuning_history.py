@@ -13,6 +13,7 @@ import pytest
 
 from sctune.commands.history import run_history
 from sctune.commands.rollback import run_rollback
+from sctune.errors import UserError
 from sctune.report.format import Plain
 from sctune.tuning.rollback import rollback
 from tests.unit.tuning_hosts import (
@@ -28,6 +29,9 @@ from tests.unit.tuning_runs import here, put, run
 if TYPE_CHECKING:
     from pathlib import Path
 
+ROLLBACK = jsonschema.Draft202012Validator(
+    json.loads((resources.files("sctune.report") / "rollback.schema.json").read_text(encoding="utf-8"))
+)
 SCHEMA: dict[str, Any] = json.loads((resources.files("sctune.report") / "history.schema.json").read_text(encoding="utf-8"))
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA, format_checker=jsonschema.Draft202012Validator.FORMAT_CHECKER)
 
@@ -75,6 +79,58 @@ def test_rollback_without_a_terminal(root: str, capfd: pytest.CaptureFixture[str
     assert capfd.readouterr().out.endswith("Nothing to roll back.\n")
     assert run_rollback(7, force=False, yes=True, machine=here(root)) == 1
     assert "there is no transaction 7" in capfd.readouterr().err
+
+
+def rolled_back(root: str, capfd: pytest.CaptureFixture[str], **options: bool) -> tuple[int, dict[str, Any]]:
+    """Exit code and document of a rollback for programs."""
+    given = {"force": False, "yes": False, "dry_run": False} | options
+    code = run_rollback(None, **given, format=Plain.JSON, machine=here(root))
+    out, err = capfd.readouterr()
+    assert (err, "Hunter2x" in out) == ("", False)
+    document: dict[str, Any] = json.loads(out)
+    ROLLBACK.validate(document)
+    return code, document
+
+
+def test_rollback_for_programs(root: str, capfd: pytest.CaptureFixture[str]) -> None:
+    before = snapshot(root)
+    run(root, *everything(root))
+    applied = snapshot(root)
+    put(root, "/proc/sys/vm/swappiness", "30\n")
+    code, plan = rolled_back(root, capfd, dry_run=True)
+    assert (code, plan["dry_run"], plan["transaction"]) == (4, True, 1)
+    put(root, "/proc/sys/vm/swappiness", "10\n")
+    assert snapshot(root) == applied
+    by_setting = {one["setting"]: one for one in plan["steps"]}
+    assert by_setting["vm.swappiness"]["outcome"] == "left"
+    assert by_setting["vm.dirty_bytes"] == {
+        "setting": "vm.dirty_bytes",
+        "action": "set",
+        "path": "/proc/sys/vm/dirty_bytes",
+        "before": "0",
+        "after": "1073741824",
+        "outcome": "restore",
+        "detail": None,
+    }
+    code, done = rolled_back(root, capfd, yes=True)
+    assert (code, done["dry_run"], done["transaction"], done["profile"]) == (0, False, 1, "storage-controller")
+    assert {one["outcome"] for one in done["steps"]} == {"back"}
+    assert [one["setting"] for one in done["steps"]] == [one["setting"] for one in plan["steps"]]
+    assert snapshot(root) == before
+    for options in ({"dry_run": True}, {"yes": True}):
+        code, nothing = rolled_back(root, capfd, **options)
+        assert (code, nothing["transaction"], nothing["steps"]) == (0, None, [])
+    with pytest.raises(UserError, match="asks nobody"):
+        rolled_back(root, capfd)
+
+
+def test_a_dry_run_of_a_rollback_for_people(root: str, capfd: pytest.CaptureFixture[str]) -> None:
+    run(root, new_file("/etc/new", b"x"))
+    assert run_rollback(None, force=False, yes=False, dry_run=True, machine=here(root)) == 4
+    out, err = capfd.readouterr()
+    assert "back:\n  undo          new\n" in out
+    assert err == ""
+    assert os.path.exists(f"{root}/etc/new")
 
 
 def test_rollback_says_what_it_left(root: str, capfd: pytest.CaptureFixture[str]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 import zipfile
@@ -11,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.wheels import built
+
 ROOT = Path(__file__).parents[2]
 HOST = ROOT / "tests/scenarios/storage-controller-faults/host.tar.gz"
-FOLDERS = ("sctune", "checks", "exporters", "profiles", "docs", "packaging")
-FILES = ("pyproject.toml", "README.md", "LICENSE")
 LINKED = ("checks", "exporters", "profiles")
 """Folders of the checkout that are packages below sctune by links."""
 
@@ -28,18 +27,8 @@ def run(*argv: str, where: Path, **environment: str) -> subprocess.CompletedProc
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Built from a copy: a build leaves files in the tree it builds. Nothing is fetched."""
-    folder = tmp_path_factory.mktemp("wheel")
-    copy = folder / "checkout"
-    for name in FOLDERS:
-        shutil.copytree(ROOT / name, copy / name, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in FILES:
-        shutil.copy(ROOT / name, copy / name)
-    pip = (sys.executable, "-m", "pip", "wheel", "--disable-pip-version-check", "--no-index", "--no-deps", "--no-build-isolation")
-    done = run(*pip, "--wheel-dir", str(folder), str(copy), where=folder)
-    assert done.returncode == 0, done.stdout + done.stderr
-    (made,) = folder.glob("*.whl")
-    return made
+    """As it is built of the checkout."""
+    return built(tmp_path_factory.mktemp("wheel"))
 
 
 @pytest.fixture(scope="module")
