@@ -28,6 +28,8 @@ KERNEL_PARAMETERS = (
 # The terminal of an interactive shell and, beside it, the port on which the sizes of its window are told.
 TERMINAL = "/dev/hvc0"
 SIZES = "/dev/vport0p2"
+SO_SNDBUFFORCE = 32  # socket(7); Python does not name it
+TERMINAL_ROOM = 8 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +76,7 @@ def power_on(hardware: Hardware) -> Powered:
     program = find_program(QEMU, "qemu-system-x86")
     pairs = [socket.socketpair() for _ in range(3)]
     ours, theirs = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+    make_room(theirs[1])
     try:
         with (hardware.folder / "qemu.log").open("wb") as log:
             process = subprocess.Popen(
@@ -93,6 +96,15 @@ def power_on(hardware: Hardware) -> Powered:
         for end in theirs:
             end.close()
     return Powered(process=process, agent=ours[0], terminal=ours[1], sizes=ours[2])
+
+
+def make_room(end: socket.socket) -> None:
+    """Lets QEMU write some screens of the terminal ahead of whoever reads: of a console it drops what does not fit. The kernel
+    hands it 16 bytes at a time, of which a socket as it is made takes 4 KiB, less than a report of the doctor."""
+    try:
+        end.setsockopt(socket.SOL_SOCKET, SO_SNDBUFFORCE, TERMINAL_ROOM)
+    except PermissionError:  # as an ordinary user: as much as the system allows
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, TERMINAL_ROOM)
 
 
 def _options(hardware: Hardware, agent: int, terminal: int, sizes: int) -> list[str]:
