@@ -120,7 +120,11 @@ def doctor(
         typer.Option("--since", metavar="AGE", help="How far back a cloud's logs are read: 90m, 24h, 7d (default: a day)."),
     ] = None,
     record: Annotated[
-        bool, typer.Option("--record", help="Also keep the result in /var/lib/sctune/doctor.json, for the exporter.")
+        bool,
+        typer.Option(
+            "--record",
+            help="Also keep the result in /var/lib/sctune/doctor.json, for the exporter, and tell the journal what has changed.",
+        ),
     ] = False,
     config: Configuration = None,
 ) -> Body:

@@ -31,6 +31,7 @@ FILES = (
     ("/var/lib/sctune/journal", "What was applied, and how it was before: sctune-history(8), sctune-rollback(8)."),
     ("/var/lib/sctune/applied.json", "What of it is in force."),
     ("/var/lib/sctune/doctor.json", "What the doctor found last, for the exporter."),
+    ("/var/lib/sctune/told.json", "What systemd's journal was told of that."),
     ("/var/lib/sctune/bench", "Notes on benchmarks that have not cleaned up yet."),
 )
 

@@ -66,6 +66,11 @@ def _is_plugin(arguments: Sequence[str]) -> bool:
     )
 
 
+def warn(message: str) -> None:
+    """One line on standard error of what is wrong beside the result; it fails nothing."""
+    _say(f"sctune: warning: {clean(message)}")
+
+
 def open_closed_streams() -> None:
     """Gives a program started with closed standard streams (`>&-`) the null device in their place: else the next file it opens
     would become its standard output, and be written to."""

@@ -91,9 +91,7 @@ def run_doctor(
     finally:
         host.close()
     if record:
-        from sctune.report.record import record as keep
-
-        keep(report)
+        _keep(report, registry)
     if earlier is not None:
         report = compared(report, earlier, registry)
     destination.write(
@@ -106,6 +104,20 @@ def run_doctor(
 
         return state(report, fail_on)
     return exit_code(report, fail_on)
+
+
+def _keep(report: Report, registry: Registry) -> None:
+    """Keeps the result, and tells the journal what has changed; that it could not be told is a line on standard error and no
+    failure of the doctor."""
+    from sctune.report.record import record
+    from sctune.report.telling import tell
+
+    record(report)
+    wrong = tell(report, {code.code: check.name for check, code in registry.codes()})
+    if wrong:
+        from sctune.failure import warn
+
+        warn(wrong)
 
 
 def _suits(format: Format, *, quiet: bool, bench: str | None) -> None:

@@ -95,3 +95,10 @@ def test_installing_enables_nothing_and_what_is_enabled_is_well_formed(installed
     assert verified.error == ""
     assert verified.status == 0
     assert "/usr/bin/sctune" not in installed.check("cat /lib/systemd/system/sctune-*")
+
+
+def test_the_journal_explains_what_the_doctor_tells(installed: System) -> None:
+    """systemd's trigger has put the catalogue into the one that journalctl reads."""
+    ids = installed.check("sed -n 's/^-- //p' /usr/lib/systemd/catalog/sctune.catalog").split()
+    assert len(ids) == 5
+    assert installed.check(f"journalctl --list-catalog {' '.join(ids)}").count(" sctune: ") == 5

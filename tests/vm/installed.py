@@ -37,4 +37,5 @@ def install() -> Iterator[str]:
     yield f"cp {CHECKOUT}/packaging/systemd/sctune-*.service {CHECKOUT}/packaging/systemd/sctune-*.socket /usr/lib/systemd/system/"
     yield f"cp {CHECKOUT}/packaging/systemd/sctune-*.timer /usr/lib/systemd/system/"
     yield f"cp {CHECKOUT}/packaging/systemd/sctune.sysusers.conf /usr/lib/sysusers.d/sctune.conf"
+    yield f"cp {CHECKOUT}/packaging/systemd/sctune.catalog /usr/lib/systemd/catalog/; journalctl --update-catalog"
     yield "systemd-sysusers 2>/dev/null; systemctl daemon-reload"

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from sctune.report.events import Kind
+
 from .crowd import script
 from .hosts import initiator, overlay, tgt
 from .installed import START, START_SECONDS, UNITS, install
@@ -24,6 +26,7 @@ pytestmark = pytest.mark.thorough  # two interpreters are started, and started a
 ATTACHED, RESTING, COMING = overlay.volume(1), overlay.volume(2), overlay.volume(3)
 SNAPSHOT = overlay.snapshot(COMING)
 HIDDEN = "/var/tmp/elsewhere"
+DELETED = "/var/tmp/deleted"
 WATCHDOG_SECONDS = 6
 STOP_SECONDS = 1.0
 SCRAPE = "curl -sS -m 20 -f http://127.0.0.1:10197/metrics"
@@ -157,6 +160,32 @@ def test_the_doctors_unit_finds_what_the_doctor_finds(served: Machine) -> None:
         "sctune-doctor.timer",
         "sctune-doctor.service",
     ]
+
+
+def test_the_journal_is_told_what_is_new_and_what_is_gone(served: Machine) -> None:
+    """By the doctor's unit, in its sandbox; read as real journald kept it."""
+    device = served.check(f"truncate -s 8M {DELETED}; losetup -f --show {DELETED}; rm {DELETED}").strip()
+    served.check("systemctl start sctune-doctor.service", timeout=120.0)
+    (new,) = [entry for entry in _told(served, Kind.NEW) if entry["SCTUNE_CODE"] == "LOOP_BACKING_DELETED"]
+    assert (new["PRIORITY"], new["SCTUNE_SEVERITY"], new["_SYSTEMD_UNIT"]) == ("2", "critical", "sctune-doctor.service")
+    assert new["SCTUNE_RUNBOOK"] == "docs/codes/LOOP_BACKING_DELETED.md"
+    assert new["SYSLOG_IDENTIFIER"] == "sctune"
+    assert DELETED in new["SCTUNE_SUBJECT"]
+    served.check(f"losetup -d {device}")
+    served.check("systemctl start sctune-doctor.service; systemctl start sctune-doctor.service", timeout=240.0)
+    gone = [entry for entry in _told(served, Kind.GONE) if entry["SCTUNE_CODE"] == "LOOP_BACKING_DELETED"]
+    assert [entry["SCTUNE_SUBJECT"] for entry in gone] == [new["SCTUNE_SUBJECT"]]
+    again = [entry for entry in _told(served, Kind.NEW) if entry["SCTUNE_CODE"] == "LOOP_BACKING_DELETED"]
+    assert len(again) == 1, "told twice"
+    said = served.check(f"journalctl -b -x --no-pager MESSAGE_ID={Kind.NEW.value} SCTUNE_CODE=LOOP_BACKING_DELETED")
+    assert "-- Subject: A storage fault or note is new: LOOP_BACKING_DELETED" in said.replace("░░", "--").replace("  ", " ")
+    assert "sctune explain LOOP_BACKING_DELETED" in said
+    print(said)
+
+
+def _told(machine: Machine, kind: Kind) -> list[dict[str, str]]:
+    lines = machine.check(f"journalctl --sync; journalctl -b -q -o json --no-pager MESSAGE_ID={kind.value}").splitlines()
+    return [json.loads(line) for line in lines]
 
 
 def _findings(report: dict[str, Any]) -> set[tuple[str, str, str]]:
