@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import http.server
+import contextlib
 import json
 import shutil
 import socket
 import subprocess
-import threading
 import time
 import urllib.parse
 import urllib.request
@@ -25,8 +24,10 @@ from sctune.inventory import Inventory
 from sctune.model.applied import Applied, Drift, Kind, Setting, Transaction
 from sctune.model.units import GIB
 from sctune.report.record import PATH
+from tests.dashboard import QUERIES, filled_in
 from tests.unit.collecting import SCENARIOS, recorded
 from tests.unit.test_alert_rules import FILES, ROOT, unknown
+from tests.unit.web_server import serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,11 +37,7 @@ pytestmark = [
     pytest.mark.spawns,
     pytest.mark.skipif(shutil.which("prometheus") is None, reason="Prometheus is not installed (Debian: prometheus)"),
 ]
-DASHBOARD = json.loads((ROOT / "exporters/prometheus/grafana/sctune.json").read_text())
 HOSTS = ("storage-controller-healthy", "storage-controller-faults", "crowd-1", "cinder-lvm-thin")
-QUERIES = [
-    (panel["title"], target["expr"]) for panel in DASHBOARD["panels"] for target in panel.get("targets", ()) if target["expr"]
-]
 
 
 def engine(name: str) -> Engine:
@@ -72,10 +69,14 @@ def engines() -> dict[str, Engine]:
 
 @pytest.fixture(scope="module")
 def prometheus(engines: dict[str, Engine], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A Prometheus that has scraped the hosts several times; gives its address."""
+    """A Prometheus that has scraped the hosts several times, off the exporter's own web side; gives its address."""
     folder = tmp_path_factory.mktemp("prometheus")
-    servers = [_serve(one) for one in engines.values()]
-    targets = [f"127.0.0.1:{server.server_address[1]}" for server in servers]
+    with contextlib.ExitStack() as stack:
+        ports = [stack.enter_context(serving(source=one)).port for one in engines.values()]
+        yield from _scraping(folder, [f"127.0.0.1:{port}" for port in ports])
+
+
+def _scraping(folder: Path, targets: list[str]) -> Iterator[str]:
     (folder / "prometheus.yml").write_text(
         yaml.safe_dump(
             {
@@ -105,27 +106,6 @@ def prometheus(engines: dict[str, Engine], tmp_path_factory: pytest.TempPathFact
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-            for server in servers:
-                server.shutdown()
-                server.server_close()
-
-
-def _serve(source: Engine) -> http.server.ThreadingHTTPServer:
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            body = source.scrape(Wanted(timeout=5.0))
-            self.send_response(200)
-            self.send_header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            """Nobody reads it."""
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    return server
 
 
 def ask(address: str, query: str) -> list[dict[str, Any]]:
@@ -157,9 +137,7 @@ def test_scrapes_without_an_error(prometheus: str) -> None:
 
 @pytest.mark.parametrize(("title", "query"), QUERIES, ids=[f"{title}-{n}" for n, (title, _) in enumerate(QUERIES)])
 def test_every_panel_answers(prometheus: str, title: str, query: str) -> None:
-    for name, value in (("$job", ".*"), ("$instance", ".*"), ("$__rate_interval", "1m")):
-        query = query.replace(name, value)
-    assert "$" not in query
+    query = filled_in(query, rate="1m")
     deadline = time.monotonic() + 5  # an alert takes a moment to fire
     while not (found := ask(prometheus, query)) and time.monotonic() < deadline:
         time.sleep(0.5)

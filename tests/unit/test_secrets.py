@@ -14,6 +14,11 @@ from sctune.commands.capacity import rendered as what_fits
 from sctune.commands.doctor import rendered
 from sctune.config.model import Config
 from sctune.doctor import diagnose
+from sctune.exporters.prometheus import log
+from sctune.exporters.prometheus.engine import Engine
+from sctune.exporters.prometheus.options import Options
+from sctune.exporters.prometheus.registry import load as collectors
+from sctune.exporters.prometheus.source import Wanted
 from sctune.host.answers import Answers
 from sctune.host.base import Completed, LogLine, LogLines
 from sctune.host.bundle import write_bundle
@@ -154,3 +159,26 @@ def test_no_form_of_what_fits_tells_it(name: str) -> None:
     capacity = survey(inventory, Question())
     for format in Plain:
         assert SECRET not in what_fits(capacity, inventory, format, is_terminal=False).decode(errors="replace")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_scrape_and_no_line_of_the_exporters_log_tells_it(name: str, capfd: pytest.CaptureFixture[str]) -> None:
+    """Of all collectors, those that read logs too. The log is told of an answer that was spoilt, in its words."""
+    told: list[str] = []
+
+    def tell(line: str) -> None:
+        told.append(line)
+        log.tell(line)
+
+    host = planted(name)
+    every = collectors()
+    options = Options(on=frozenset(one.name for one in every), deadline=60.0, interval=0.0)
+    engine = Engine(every, options, lambda: Inventory(host, Config(), strict=True), tell=tell)
+    texts = [engine.scrape(Wanted(timeout=60.0, openmetrics=openmetrics)).decode() for openmetrics in (False, True)]
+    assert [text.endswith("# EOF\n") for text in texts] == [False, True]
+    assert all(f'success{{collector="{one.name}"}}' in text for one in every for text in texts)
+    out, err = capfd.readouterr()
+    assert any(SECRET in line for line in told)
+    assert len(err.splitlines()) == len(told)
+    for text in (*texts, out, err):
+        assert SECRET not in text

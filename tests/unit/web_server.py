@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Iterator
 
+    from sctune.exporters.prometheus.source import Source
+
 TEXT = b"# HELP sctune_x Something.\n# TYPE sctune_x gauge\nsctune_x 1.0\n"
 OPENMETRICS = TEXT + b"# EOF\n"
 
@@ -106,18 +108,18 @@ def read_answer(connection: socket.socket) -> Answer:
 
 
 @contextmanager
-def serving(web_config: str | None = None, *, at_once: int = 40, **options: Any) -> Iterator[Served]:
-    """A server; `options` are those of Server, and of Patience."""
+def serving(web_config: str | None = None, *, at_once: int = 40, source: Source | None = None, **options: Any) -> Iterator[Served]:
+    """A server of `source`, or of a FakeSource, which is what it has then; `options` are those of Server, and of Patience."""
     patience = Patience(**{name: options.pop(name) for name in tuple(options) if name in Patience.__slots__})
     log: list[str] = []
-    source = FakeSource()
+    fake = FakeSource()
     settings = Settings(web_config, log.append)
     listeners = listen([read_address("127.0.0.1:0")])
-    served = Served(source, settings, log, listeners[0].getsockname()[1])
+    served = Served(fake, settings, log, listeners[0].getsockname()[1])
     begun = threading.Event()
 
     async def live() -> None:
-        served.runs = Runs(source, at_once=at_once, tell=log.append)
+        served.runs = Runs(source or fake, at_once=at_once, tell=log.append)
         served.server = Server(Pages(served.runs), settings, tell=log.append, patience=patience, **options)
         ended = asyncio.Event()
         loop = asyncio.get_running_loop()
@@ -134,7 +136,7 @@ def serving(web_config: str | None = None, *, at_once: int = 40, **options: Any)
     try:
         yield served
     finally:
-        source.gate.set()
+        fake.gate.set()
         with suppress(RuntimeError):  # a test that ended it itself: its loop may be closed by now
             served.stop()
         thread.join(10)

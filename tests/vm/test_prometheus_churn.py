@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.dashboard import QUERIES, filled_in
+
 from . import prometheus
 from .crowd import script
 from .hosts import initiator, overlay, tgt
@@ -103,6 +105,21 @@ MISSED = 0.2
 """The share of its scrapes that a collector may miss while the machine is busy."""
 
 
+NO_ANSWER = {
+    "Checks by status": "the doctor has not run",
+    "Findings": "the doctor has not run",
+    "Firing alerts": "nothing is wrong",
+    "Quotas used": "there are none",
+    "Thin pools": "there is none",
+    "Leaked loop devices": "there is none",
+    "Waiting for disks": "the collector pressure is off, and no node_exporter is there",
+    "Settings changed since a profile was applied": "no profile was applied",
+}
+"""Panels about what this host has nothing of. The other ones have to show something."""
+DIRTY = "sctune_writeback_dirty_bytes"
+"""The same of one query of a panel that has another: it is off."""
+
+
 def gone(machine: Machine) -> list[str]:
     """The names of those that have come and gone."""
     names = machine.check(f"cat {CHURN}.done").split()
@@ -162,6 +179,18 @@ def test_what_was_deleted_was_there_and_has_no_sample_any_more(scraped: Machine)
 def test_no_rule_raises_an_alarm(scraped: Machine) -> None:
     fired = prometheus.ask(scraped, f'count_over_time(ALERTS{{alertstate="firing"}}[{WHILE}])')
     assert [one.labels for one in fired] == []
+
+
+def test_the_dashboards_queries(scraped: Machine) -> None:
+    """Each is answered without an error, and what this host has is shown, a snapshot for a moment too."""
+    snapshot = overlay.snapshot(STAYING)
+    scraped.check("\n".join(["set -e", *snapshot.create(), f"sleep {4 * SCRAPED_SECONDS}"]), timeout=120.0)
+    try:
+        asked = [(title, query, prometheus.ask(scraped, filled_in(query, rate="1m"))) for title, query in QUERIES]
+    finally:
+        scraped.check("\n".join(["set -e", *snapshot.remove()]))
+    empty = {(title, query) for title, query, found in asked if not found}
+    assert empty == {(title, query) for title, query in QUERIES if title in NO_ANSWER or query.startswith(DIRTY)}
 
 
 def test_after_a_restart_it_goes_on(scraped: Machine) -> None:

@@ -7,13 +7,13 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
 from sctune.report.events import Kind
 
 from .crowd import script
 from .hosts import initiator, overlay, tgt
 from .installed import START, START_SECONDS, UNITS, install
+from .scraped import ADDRESS, OPENMETRICS, SCRAPE, failed, of, read, scrape, scrape_once_asked, states
 from .verdict import SCTUNE
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ HIDDEN = "/var/tmp/elsewhere"
 DELETED = "/var/tmp/deleted"
 WATCHDOG_SECONDS = 6
 STOP_SECONDS = 1.0
-SCRAPE = "curl -sS -m 20 -f http://127.0.0.1:10197/metrics"
 # CAP_DAC_READ_SEARCH and CAP_SYS_ADMIN.
 COLLECTORS_RIGHTS = 1 << 2 | 1 << 21
 STARTED = re.compile(
@@ -37,34 +36,6 @@ STARTED = re.compile(
 )
 SAID = ("sctune: answering on /run/sctune/collector.sock", "sctune: serving on 127.0.0.1:10197")
 CHURN = "/run/churn"
-
-Series = dict[tuple[str, tuple[tuple[str, str], ...]], float]
-
-
-def read(text: str) -> Series:
-    """The samples of a scrape, of which none may be there twice."""
-    found: Series = {}
-    for family in text_string_to_metric_families(text):
-        for sample in family.samples:
-            at = (sample.name, tuple(sorted(sample.labels.items())))
-            assert at not in found, f"twice: {at}"
-            found[at] = sample.value
-    return found
-
-
-def of(series: Series, name: str) -> dict[tuple[str, ...], float]:
-    """One metric's values by the values of its labels, in the order of the labels' names."""
-    return {tuple(value for _, value in labels): value for (metric, labels), value in series.items() if metric == name}
-
-
-def failed(series: Series) -> set[str]:
-    """Collectors that failed."""
-    return {at[0] for at, value in of(series, "sctune_scrape_collector_success").items() if value != 1}
-
-
-def states(series: Series) -> dict[str, str]:
-    """Each volume's state."""
-    return {volume: state for (state, volume), value in of(series, "sctune_volume_state").items() if value == 1}
 
 
 @pytest.fixture(scope="module")
@@ -92,13 +63,9 @@ def served(boot: Callable[..., Machine]) -> Iterator[Machine]:
             machine.check(f"mkdir -p {drop_in}; printf '[Service]\\nWatchdogSec={WATCHDOG_SECONDS}s\\n' > {drop_in}/watchdog.conf")
         machine.check(START, timeout=START_SECONDS)
         # The first look reads what lies in no cache yet, and may take longer than a collector has.
-        machine.run(f"{SCRAPE} >/dev/null; sleep 5; {SCRAPE} >/dev/null", timeout=START_SECONDS)
+        first = f"curl -sS -m 20 {ADDRESS}/metrics >/dev/null"
+        machine.run(f"{first}; sleep 5; {first}", timeout=START_SECONDS)
         yield machine
-
-
-def scrape(machine: Machine) -> Series:
-    """One scrape, as Prometheus does it; not within the interval in which the last one is given again."""
-    return read(machine.check(f"sleep 1; {SCRAPE}"))
 
 
 def status(machine: Machine, unit: str) -> dict[str, str]:
@@ -242,6 +209,68 @@ def test_a_volume_that_comes_and_goes_while_it_is_scraped(served: Machine) -> No
     for series in scrapes:
         others = {volume: state for volume, state in states(series).items() if volume in (ATTACHED.name, RESTING.name)}
         assert others == {ATTACHED.name: "attached", RESTING.name: "ready"}
+
+
+def test_a_suspended_lv(served: Machine) -> None:
+    """I/O to it waits, also for whoever would read its label: nothing of ours does. LVM is asked meanwhile."""
+    suspended = {(one.lv_name, one.vg): float(one is RESTING) for one in (ATTACHED, RESTING)}
+    served.check(f"dmsetup suspend {overlay.dm_name(RESTING.lv)}")
+    try:
+        series = scrape_once_asked(served)
+    finally:
+        served.check(f"dmsetup resume {overlay.dm_name(RESTING.lv)}")
+    assert failed(series) == set()
+    assert of(series, "sctune_lvm_lv_suspended") == suspended
+    assert of(series, "sctune_lvm_suspended_lvs") == {(): 1}
+    assert states(series) == {ATTACHED.name: "attached", RESTING.name: "broken"}
+    again = scrape(served)
+    assert failed(again) == set()
+    assert of(again, "sctune_lvm_suspended_lvs") == {(): 0}
+    assert states(again) == {ATTACHED.name: "attached", RESTING.name: "ready"}
+
+
+def test_locks_of_lvm_that_somebody_keeps(served: Machine) -> None:
+    """A command of LVM that hangs keeps its locks, and every other command waits behind it. The exporter takes none."""
+    locks = " ".join(f"/run/lock/lvm/{name}" for name in ("P_global", f"V_{ATTACHED.vg}", f"V_{RESTING.vg}"))
+    keep = f"for lock in {locks}; do flock --no-fork $lock sleep 300 >/dev/null 2>&1 & echo $!; done"
+    holders = served.check(f"mkdir -p /run/lock/lvm; {keep}; sleep 0.5")
+    try:
+        assert served.run("timeout 3 vgs").status == 124
+        series = scrape_once_asked(served)
+    finally:
+        served.check(f"kill {' '.join(holders.split())}; sleep 0.5; timeout 20 vgs >/dev/null")
+    assert failed(series) == set()
+    assert of(series, "sctune_lvm_lv_active") == {(one.lv_name, one.vg): 1 for one in (ATTACHED, RESTING)}
+    assert failed(scrape_once_asked(served)) == set()
+
+
+def test_half_a_backup_of_metadata(served: Machine) -> None:
+    """As a crash leaves it. LVM's copies say that something changed, and are not read."""
+    file = f"/etc/lvm/backup/{RESTING.vg}"
+    served.check(f"vgcfgbackup -q {RESTING.vg}; cp {file} /run/whole")
+    before = scrape(served)
+    try:
+        served.check(f"head -c 200 /run/whole > {file}.half; cp {file}.half /etc/lvm/backup/.lvm_half; mv {file}.half {file}")
+        half = scrape_once_asked(served)
+    finally:
+        served.check(f"rm /etc/lvm/backup/.lvm_half; mv /run/whole {file}")
+    again = scrape_once_asked(served)
+    told = [{at for at in series if at[0].startswith("sctune_lvm_")} for series in (before, half, again)]
+    assert told[0] == told[1] == told[2]
+    assert [failed(series) for series in (before, half, again)] == [set()] * 3
+
+
+def test_no_page_and_no_log_tells_the_secret(served: Machine) -> None:
+    """Initiators' password lies in tgtd, in the initiator's records and in the arguments of a command that runs."""
+    assert served.check(f"grep -rl {tgt.SECRET} /etc/iscsi /var/lib/iscsi 2>/dev/null || test $? = 2")
+    running = f"sh -c 'sleep 60; :' tgtadm --password {tgt.SECRET} >/dev/null 2>&1 & running=$!; sleep 1"
+    texts = served.check(f"{running}; {SCRAPE}; {OPENMETRICS}; curl -sS {ADDRESS}/; kill $running")
+    assert "# EOF\n" in texts
+    assert "<html" in texts
+    journal = served.check("journalctl -b -q -o cat --no-pager -u 'sctune-*'")
+    for text in (texts, journal, served.check("cat /var/lib/sctune/doctor.json")):
+        assert text
+        assert tgt.SECRET not in text
 
 
 def test_the_watchdog_is_fed_and_the_end_is_quick(served: Machine) -> None:
