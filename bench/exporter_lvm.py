@@ -98,11 +98,11 @@ def here(count: int, runs: int) -> bool:
                 times[name].append(seconds)
                 if name == "sctune":
                     samples = len(lines(body))
-            seconds, processed, lines = run_script()
+            seconds, processed, given = run_script()
             times["lvm-prom-collector"].append(seconds)
             used["lvm-prom-collector"] += processed
     median = {name: statistics.median(found) for name, found in times.items()}
-    print(f"{count} volumes; {samples} samples of sctune, {lines} of lvm-prom-collector")
+    print(f"{count} volumes; {samples} samples of sctune, {given} of lvm-prom-collector")
     for name, found in times.items():
         spread = f"({min(found) * 1000:.0f} - {max(found) * 1000:.0f})"
         print(f"  {name:<20} {median[name] * 1000:7.0f} ms {spread:<14} processor {used[name] / runs * 1000:6.0f} ms")
