@@ -53,10 +53,10 @@ def forks() -> int:
         with serving(prefix=strace) as served:
             for turn in range(WARM + 10):
                 if turn == WARM:
-                    before = started(log.name)
+                    before = len(started(log.name))
                 served.scrape()
                 time.sleep(APART)
-            return started(log.name) - before
+            return len(started(log.name)) - before
 
 
 @contextlib.contextmanager

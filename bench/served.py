@@ -22,13 +22,14 @@ if TYPE_CHECKING:
 NODE_EXPORTER = "prometheus-node-exporter"
 DISKS = "^(z?ram|fd|(h|s|v|xv)d[a-z]|nvme\\d+n\\d+p)\\d+$"
 """node_exporter's own default without loop devices in it."""
-TIMEOUT = 60.0
+TIMEOUT = 150.0
+PATIENCE = 10.0
+"""Prometheus' own scrape_timeout."""
 HEADERS = {
     "User-Agent": "Prometheus/2.42.0",
     "Accept": "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
     "text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
     "Accept-Encoding": "gzip",
-    "X-Prometheus-Scrape-Timeout-Seconds": "10",
 }
 """What Prometheus 2.42 (Debian 12) sends."""
 APART = 1.05
@@ -40,14 +41,15 @@ _SERVING = re.compile(r"sctune: serving on 127\.0\.0\.1:(\d+)")
 class Served:
     """A server on loopback: `pid`, and a connection that is kept from scrape to scrape, as Prometheus keeps its own."""
 
-    def __init__(self, pid: int, port: int) -> None:
+    def __init__(self, pid: int, port: int, *, patience: float = PATIENCE) -> None:
         self.pid = pid
+        self._headers = {**HEADERS, "X-Prometheus-Scrape-Timeout-Seconds": f"{patience:g}"}
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT)
 
     def scrape(self) -> tuple[float, bytes]:
         """Seconds until all was read, and what was, still compressed. Raises OSError."""
         began = time.perf_counter()
-        self._connection.request("GET", "/metrics", headers=HEADERS)
+        self._connection.request("GET", "/metrics", headers=self._headers)
         answer = self._connection.getresponse()
         body = answer.read()
         took = time.perf_counter() - began
@@ -72,8 +74,9 @@ def failed(samples: list[str]) -> list[str]:
 
 
 @contextlib.contextmanager
-def serving(*options: str, prefix: tuple[str, ...] = ()) -> Iterator[Served]:
-    """`sctune exporter` of this checkout, as a user starts it: as root it is two processes and their children."""
+def serving(*options: str, prefix: tuple[str, ...] = (), patience: float = PATIENCE) -> Iterator[Served]:
+    """`sctune exporter` of this checkout, as a user starts it: as root it is two processes and their children. It is told that a
+    scrape is waited for `patience` seconds."""
     command = (sys.executable, "-m", "sctune", "exporter", "--listen", "127.0.0.1:0", *options)
     environment = {**os.environ, "PYTHONPATH": CHECKOUT}
     with subprocess.Popen([*prefix, *command], stderr=subprocess.PIPE, text=True, env=environment) as process:
@@ -88,7 +91,7 @@ def serving(*options: str, prefix: tuple[str, ...] = ()) -> Iterator[Served]:
             raise SystemExit(f"the exporter does not serve: {said}")
         # Its own pid, not strace's, which ends with what it traces and not before. The log's pipe holds what little is said later.
         pid = children(process.pid)[0] if prefix else process.pid
-        served = Served(pid, port)
+        served = Served(pid, port, patience=patience)
         try:
             yield served
         finally:
@@ -156,8 +159,9 @@ def processor(pid: int) -> float:
     return total / os.sysconf("SC_CLK_TCK")
 
 
-def started(log: str, *, executed: bool = True) -> int:
-    """How many processes a log of strace tells of; one that forks and then executes a program counts twice where `executed`."""
+def started(log: str, *, executed: bool = True) -> list[str]:
+    """The calls by which processes (not threads) were started, in a log of strace; one that forks and then executes a program has two
+    where `executed`."""
     with open(log) as file:
-        calls = re.findall(r"^\d+ +(execve|fork|vfork|clone3?)\((.*)", file.read(), re.MULTILINE)
-    return sum("CLONE_THREAD" not in rest and (executed or call != "execve") for call, rest in calls)
+        calls = [line for line in file if re.match(r"\d+ +(execve|fork|vfork|clone3?)\(", line)]
+    return [line.strip() for line in calls if "CLONE_THREAD" not in line and (executed or " execve(" not in line)]
