@@ -160,8 +160,8 @@ def processor(pid: int) -> float:
 
 
 def started(log: str, *, executed: bool = True) -> list[str]:
-    """The calls by which processes (not threads) were started, in a log of strace; one that forks and then executes a program has two
-    where `executed`."""
+    """The calls by which processes (not threads) were started, in a log of strace; one that forks and then executes a program has
+    two where `executed`."""
     with open(log) as file:
         calls = [line for line in file if re.match(r"\d+ +(execve|fork|vfork|clone3?)\(", line)]
     return [line.strip() for line in calls if "CLONE_THREAD" not in line and (executed or " execve(" not in line)]
