@@ -11,8 +11,7 @@ import time
 import weakref
 from typing import TYPE_CHECKING
 
-from sctune.exporters.prometheus import health, log
-from sctune.exporters.prometheus.render import own_families, render
+from sctune.exporters.prometheus import health, log, own
 from sctune.exporters.prometheus.run import Runner
 from sctune.exporters.prometheus.samples import Samples
 from sctune.exporters.prometheus.source import Unanswered, Wanted
@@ -101,8 +100,9 @@ class Engine:
     def _health(self, ran: Sequence[Ran], openmetrics: bool) -> bytes:
         samples = Samples()
         health.tell(ran, samples)
-        text = text_of(samples, health.METRICS, openmetrics=openmetrics)
-        return text + render(own_families(), openmetrics=openmetrics) if self._options.own else text
+        if self._options.own:
+            own.tell(samples)
+        return text_of(samples, (*health.METRICS, *own.METRICS), openmetrics=openmetrics)
 
 
 def _text(collector: Collector, run: Run, openmetrics: bool) -> bytes:

@@ -87,6 +87,6 @@ def _clash(collector: Collector, taken: dict[str, str], collectors: dict[str, Co
             if name in taken or name in own:
                 return f"the metric {metric.name} is already that of {taken.get(name, 'this collector itself')}"
             if name.startswith(_RESERVED):
-                return f"the metric {metric.name} has a name that prometheus_client uses"
+                return f"the metric {metric.name} has a name of the exporter's own process"
         own.update(families(metric))
     return ""

@@ -10,10 +10,8 @@ Sources: https://prometheus.io/docs/instrumenting/exposition_formats/ and .../do
 from __future__ import annotations
 
 from functools import lru_cache
-from math import isnan
-from typing import TYPE_CHECKING, Any, cast
-
-from prometheus_client.utils import floatToGoString
+from math import isinf, isnan
+from typing import TYPE_CHECKING
 
 from sctune.exporters.prometheus.metric import Kind
 
@@ -24,7 +22,7 @@ if TYPE_CHECKING:
     from sctune.exporters.prometheus.samples import Samples
 
 _MANY = 8192
-_as_go = lru_cache(maxsize=_MANY)(cast("Any", floatToGoString))  # it has no types, and large numbers are mostly sizes, which recur
+_DIGITS = 6
 _PLAIN = 1e6
 """Below it a number is written as Python writes it; from here on Prometheus' own client, in Go, writes an exponent."""
 
@@ -75,3 +73,18 @@ def _numbers(values: Iterable[float]) -> list[str]:
     if not isnan(sum(found)) and min(found, default=0.0) > -_PLAIN and max(found, default=0.0) < _PLAIN:
         return list(map(repr, found))
     return [repr(value) if -_PLAIN < value < _PLAIN else _as_go(value) for value in found]
+
+
+@lru_cache(maxsize=_MANY)  # large numbers are mostly sizes, which recur
+def _as_go(value: float) -> str:
+    """A number of any size as prometheus_client writes it: an exponent sooner than Python does, of what is above 0."""
+    if isnan(value):
+        return "NaN"
+    if isinf(value):
+        return "+Inf" if value > 0 else "-Inf"
+    text = repr(value)
+    dot = text.find(".")
+    if value <= 0 or dot <= _DIGITS:
+        return text
+    mantissa = f"{text[0]}.{text[1:dot]}{text[dot + 1 :]}".rstrip("0.")
+    return f"{mantissa}e+{dot - 1:02d}"

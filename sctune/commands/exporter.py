@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from sctune.exporters.prometheus.systemd import Notifier
 
 COLLECTOR_SOCKET = "/run/sctune/collector.sock"
+_END = b"\0\n"
+"""Ends what the collector's process says of its beginning."""
+_CHUNK = 4096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,32 +53,31 @@ def run_exporter(
     from sctune.exporters.prometheus.socket_source import at_path
     from sctune.exporters.prometheus.source import NURSERY_ENDED
     from sctune.exporters.prometheus.systemd import Notifier, passed_sockets
+
+    notifier = Notifier()
+    passed = passed_sockets()
+    who = account(user) if os.geteuid() == 0 else None
+    lifeline: socket.socket | None = None
+    alive: Callable[[], bool] | None = None
+    source: Source
+    if collector_socket is not None:
+        source = at_path(collector_socket)
+    elif who is not None:
+        # Before anything is loaded that only one of the two processes needs: what this one writes to is memory of its own.
+        source, lifeline = _beside(chosen, frozenset({who.uid}), passed)
+    else:
+        source, alive = _local(_options(chosen))
+        tell("not run as root, so what only root may read (device-mapper, LVM, tgt) is missing: see sctune collector")
     from sctune.exporters.prometheus.web.listen import DEFAULT, exposed, read_address, written
     from sctune.exporters.prometheus.web.listen import listen as listen_on
     from sctune.exporters.prometheus.web.serving import serve
     from sctune.exporters.prometheus.web.settings import Settings
 
-    notifier = Notifier()
-    passed = passed_sockets()
-    # All that may be wrong is found before a process is started.
     addresses = [read_address(text) for text in listen or (() if passed else (DEFAULT,))]
     settings = Settings(web_config, tell)
-    options = _options(chosen) if collector_socket is None else None
-    is_root = os.geteuid() == 0
-    who = account(user) if is_root else None
     listeners = [*passed, *listen_on(addresses)]
-    lifeline: socket.socket | None = None
-    alive: Callable[[], bool] | None = None
-    if options is None:
-        assert collector_socket is not None  # noqa: S101 (for the type checker)
-        source: Source = at_path(collector_socket)
-    elif who is not None:
-        from sctune.exporters.prometheus.peers import Allowed
-
-        source, lifeline = _beside(options, Allowed(uids=frozenset({who.uid})), listeners)
-    else:
-        source, alive = _local(options)
-        tell("not run as root, so what only root may read (device-mapper, LVM, tgt) is missing: see sctune collector")
+    if lifeline is not None:
+        _await_ready(lifeline)
     if who is not None:
         drop_to(who)
         settings.after_dropping()
@@ -129,11 +131,11 @@ def _local(options: Options) -> tuple[Source, Callable[[], bool]]:
     from sctune.exporters.prometheus.local_source import local_source
     from sctune.host.live import LiveHost
 
-    host = LiveHost()
+    host = LiveHost(stays=True)
     return local_source(host, options), lambda: host.children.alive
 
 
-def _beside(options: Options, who: Allowed, listeners: list[socket.socket]) -> tuple[Source, socket.socket]:
+def _beside(chosen: Chosen, uids: frozenset[int], passed: list[socket.socket]) -> tuple[Source, socket.socket]:
     """A collector in a process of its own, which keeps the rights this one is about to give up, and the socket that it lives by."""
     from sctune.exporters.prometheus.socket_source import through
 
@@ -141,14 +143,27 @@ def _beside(options: Options, who: Allowed, listeners: list[socket.socket]) -> t
     parent = os.getpid()
     if os.fork() == 0:
         ours.close()
-        for listener in listeners:
+        for listener in passed:
             listener.close()
-        _collect(options, who, theirs, parent)
+        _collect(chosen, uids, theirs, parent)
     theirs.close()
     return through(ours), ours
 
 
-def _collect(options: Options, who: Allowed, control: socket.socket, parent: int) -> NoReturn:
+def _await_ready(lifeline: socket.socket) -> None:
+    """Waits until the collector has read its configuration. Raises UserError for what is wrong with it."""
+    said = b""
+    while not said.endswith(_END) and (part := lifeline.recv(_CHUNK)):
+        said += part
+    if said == _END:
+        return
+    if not said.endswith(_END):
+        raise UserError("the process that looks at this host has ended before it began", "the lines above may say why")
+    message, _, hint = said.removesuffix(_END).decode("utf-8", "surrogateescape").partition("\0")
+    raise UserError(message, hint)
+
+
+def _collect(chosen: Chosen, uids: frozenset[int], control: socket.socket, parent: int) -> NoReturn:
     """The collector's process: it ends with the one it was started by, however that ends."""
     from sctune.exporters.prometheus.log import tell
     from sctune.exporters.prometheus.privileges import die_with_parent
@@ -159,8 +174,16 @@ def _collect(options: Options, who: Allowed, control: socket.socket, parent: int
         die_with_parent(parent)
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # ^C goes to both, and the other one closes this one's socket
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        try:
+            options = _options(chosen)
+        except UserError as error:
+            control.sendall(f"{error.message}\0{error.hint}".encode("utf-8", "surrogateescape") + _END)
+            os._exit(code)
+        from sctune.exporters.prometheus.peers import Allowed
+
         source, alive = _local(options)
-        if _answer(source, who, alive=alive, listeners=[], control=control, notifier=Notifier({})):
+        control.sendall(_END)
+        if _answer(source, Allowed(uids=uids), alive=alive, listeners=[], control=control, notifier=Notifier({})):
             code = 0
     except UserError as error:
         tell(str(error))

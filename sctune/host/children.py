@@ -20,6 +20,7 @@ import select
 import signal
 import socket
 import struct
+import sys
 import threading
 import time
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 _LENGTH = struct.Struct("=I")
 _REPLY = struct.Struct("=q")
+_ANEW = "import sys; sys.path.insert(0, sys.argv[1]); from sctune.host.children import begin; begin(int(sys.argv[2]))"
 _KILL_GRACE = 0.3
 """Seconds between SIGKILL and the verdict that a worker is in uninterruptible sleep."""
 
@@ -51,9 +53,11 @@ class Outcome:
 
 
 class Nursery:
-    """Forks workers on request. Make it before the first thread; close it in the end."""
+    """Forks workers on request. Make it before the first thread; close it in the end. `apart`: in an interpreter of its own, which
+    takes as long to start as Python does; for who stays. What this process has loaded would else lie in memory again for the
+    nursery and its workers: 9 MB each where this one is the exporter, and 4 so."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, apart: bool = False) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._lock = threading.Lock()
         self._control = ours
@@ -64,6 +68,8 @@ class Nursery:
         self._pid = os.fork()
         if self._pid == 0:
             ours.close()
+            if apart:
+                _begin_anew(theirs)
             _nursery_main(theirs)
         theirs.close()
 
@@ -188,6 +194,30 @@ def _decode(data: bytes) -> tuple[tuple[tuple[Any, ...], ...], str | None, bool]
             return tuple(items), item, False
         items.append(item)
     return tuple(items), None, False
+
+
+def _begin_anew(control: socket.socket) -> None:
+    """Becomes an interpreter that has loaded this module and the jobs alone; does nothing where that cannot be had."""
+    if not sys.executable or not os.path.isfile(__file__):
+        return
+    folder = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    # As the names of files are read and written here, whatever the environment says.
+    options = ("-I", "-S", "-B", "-X", f"utf8={sys.flags.utf8_mode}")
+    control.set_inheritable(True)
+    with contextlib.suppress(OSError):
+        os.execv(sys.executable, [sys.executable, *options, "-c", _ANEW, folder, str(control.fileno())])  # noqa: S606
+    control.set_inheritable(False)
+
+
+def begin(descriptor: int) -> None:
+    """The nursery in an interpreter of its own. What its workers need is loaded once for all."""
+    import gc
+
+    from sctune.host import dmioctl, jobs, proc, redact  # noqa: F401
+
+    gc.freeze()
+    os.set_inheritable(descriptor, False)
+    _nursery_main(socket.socket(fileno=descriptor))
 
 
 def _nursery_main(control: socket.socket) -> None:

@@ -67,7 +67,7 @@ class LiveHost:
 
     `tool_path` is where tools are looked for (tests put fakes there). `budget` is how many seconds all answers together may
     take, however many things hang. `ahead` has read some of it already; who made it closes it. `children` are those to use instead
-    of own ones, for a look among many; who made them closes them.
+    of own ones, for a look among many; who made them closes them. `stays`: own ones are for a process that does (`Nursery`).
     """
 
     source = Source.LIVE
@@ -79,12 +79,13 @@ class LiveHost:
         budget: float = _LOOK_BUDGET,
         ahead: Ahead | None = None,
         children: Nursery | Residents | None = None,
+        stays: bool = False,
     ) -> None:
         self._ahead = ahead
         self._ahead_lock = threading.Lock()
         self._until = time.monotonic() + budget
         self._owns = children is None
-        self._nursery: Nursery | Residents = Nursery() if children is None else children
+        self._nursery: Nursery | Residents = Nursery(apart=stays) if children is None else children
         self._tool_path = tool_path
         self._hung_folders: set[str] = set()
         self.tool_started = threading.Event()

@@ -10,6 +10,7 @@ import struct
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,7 +20,6 @@ from sctune.host.children import Nursery, is_gone
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 pytestmark = pytest.mark.spawns
 
@@ -218,3 +218,29 @@ def test_a_nursery_that_was_killed_is_noticed_and_kills_nothing(nursery: Nursery
         found.append(nursery.alive)
     assert (found[0], found[-1]) == (True, False)
     assert nursery.kill(12345) == 0  # and not an error's number, which would be taken for a pid
+
+
+def test_an_interpreter_of_its_own_has_loaded_nothing_of_ours_and_does_the_same_jobs(tmp_path: Path) -> None:
+    (tmp_path / "a\udcff").write_bytes(b"x" * 10)
+    made = Nursery(apart=True)
+    try:
+        outcome = made.run("stat_files", (str(tmp_path / "a\udcff"),), stall=5.0, deadline=soon(10.0))
+        command = Path(f"/proc/{made._pid}/cmdline").read_bytes().split(b"\0")
+        served = made.serve()
+        assert served is not None
+        served[1].close()
+    finally:
+        made.close()
+    assert b"-S" in command
+    assert outcome.finished
+    assert len(outcome.items) == 1
+    assert not made.alive
+
+
+def test_one_that_has_no_interpreter_to_begin_anew_is_forked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("sys.executable", str(tmp_path / "missing"))
+    made = Nursery(apart=True)
+    try:
+        assert made.run("stat_files", (str(tmp_path),), stall=5.0, deadline=soon(10.0)).finished
+    finally:
+        made.close()

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.exposition import generate_latest
+from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 from prometheus_client.samples import Sample
 
 from sctune.config.model import Config
+from sctune.exporters.prometheus import own
 from sctune.exporters.prometheus.collector import CannotCollect, Look, Memory
 from sctune.exporters.prometheus.metric import Kind, Metric
 from sctune.exporters.prometheus.options import Options
 from sctune.exporters.prometheus.registry import load
-from sctune.exporters.prometheus.render import render
 from sctune.exporters.prometheus.samples import Samples
 from sctune.exporters.prometheus.text import text_of
 from sctune.inventory import Inventory
@@ -45,6 +48,21 @@ def families(samples: Samples, order: Sequence[Metric]) -> Iterator[Family]:
             for labels, value in samples.values[metric].items()
         ]
         yield family
+
+
+class Families:
+    """What prometheus_client takes for a registry."""
+
+    def __init__(self, found: Iterator[Family]) -> None:
+        self._found = found
+
+    def collect(self) -> Iterator[Family]:
+        return self._found
+
+
+def render(found: Iterator[Family], *, openmetrics: bool) -> bytes:
+    make = cast("Any", generate_openmetrics if openmetrics else generate_latest)
+    return cast("bytes", make(Families(found))).removesuffix(b"# EOF\n")
 
 
 def same(samples: Samples, order: Sequence[Metric]) -> None:
@@ -85,3 +103,19 @@ def test_of_any_samples(names: list[str], counter: bool, about: str, data: st.Da
     for labels in data.draw(st.lists(st.tuples(*(LABELS for _ in names)), max_size=5)):
         samples.add(metric, data.draw(NUMBERS), *labels)
     same(samples, (metric,))
+
+
+def test_of_its_own_process_it_tells_what_prometheus_client_tells() -> None:
+    samples = Samples()
+    own.tell(samples)
+    told = {metric.name: (metric.kind, metric.labels, found) for metric, found in samples.values.items()}
+    registry = CollectorRegistry()
+    for theirs in (PlatformCollector(registry), ProcessCollector(registry=registry)):
+        for family in theirs.collect():
+            (sample,) = family.samples
+            kind, labels, found = told.pop(sample.name)
+            assert kind == family.type
+            ((values, value),) = found.items()
+            assert dict(zip(labels, values, strict=True)) == sample.labels
+            assert value == pytest.approx(sample.value, rel=0.2)
+    assert not told

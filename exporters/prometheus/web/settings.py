@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from sctune.errors import UserError
 from sctune.exporters.prometheus.web.auth import Users
-from sctune.exporters.prometheus.web.config import RateLimit, WebConfig, parse
+from sctune.exporters.prometheus.web.rules import RateLimit, WebConfig
 
 if TYPE_CHECKING:
     import ssl
@@ -124,6 +124,8 @@ class Settings:
     def _load(self) -> InForce:
         if self._path is None:
             return InForce(WebConfig())
+        from sctune.exporters.prometheus.web.config import parse
+
         config = parse(_read(self._path), self._path, os.path.dirname(os.path.abspath(self._path)))
         if config.http2_wanted:
             self._tell(f"{self._path}: http2: HTTP/1.1 alone is spoken here, which every client of HTTP/2 speaks too")

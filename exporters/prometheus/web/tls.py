@@ -10,7 +10,7 @@ from sctune.errors import UserError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sctune.exporters.prometheus.web.config import TlsSettings
+    from sctune.exporters.prometheus.web.rules import TlsSettings
 
 _VERSIONS = {"TLS12": ssl.TLSVersion.TLSv1_2, "TLS13": ssl.TLSVersion.TLSv1_3}
 
