@@ -206,7 +206,9 @@ def test_a_tgtd_that_hangs_between_its_targets(tmp_path: Path, tgt: Tgt) -> None
         tgt.target("")
     began = time.monotonic()
     try:
-        answers = changed(tmp_path, "bounded 5 targets_together", f"kill -STOP {tgt.process.pid} || bounded 5 targets_together")
+        answers = changed(
+            tmp_path, "bounded 5 targets_together", f"{{ kill -STOP {tgt.process.pid}; bounded 5 targets_together; }}"
+        )
     finally:
         tgt.resume()
     assert time.monotonic() - began < 30.0
