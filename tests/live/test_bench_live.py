@@ -8,7 +8,9 @@ import shutil
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from importlib import resources
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jsonschema
@@ -20,8 +22,6 @@ from sctune.tuning.machine import machine
 from tests.live.conftest import run, wait_for
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.live.conftest import Loops, Tgt
 
 pytestmark = [pytest.mark.live, pytest.mark.skipif(shutil.which("fio") is None, reason="needs fio")]
@@ -77,6 +77,11 @@ def left_behind(tmp_path: Path) -> list[str]:
     found = [str(path) for path in (tmp_path / "store").iterdir()]
     found += [str(path) for path in (tmp_path / "root/var/lib").iterdir()]
     found += [line for line in run("losetup", "--all").splitlines() if str(tmp_path) in line]
+    # One that somebody still holds open is detached for losetup, and there for everybody else.
+    if not any("/dev/loop" in line for line in found):
+        for known in Path("/sys/block").glob("loop*/loop/backing_file"):
+            with suppress(OSError):  # it went just now
+                found += [f"{known}: {known.read_text()}"] if str(tmp_path) in known.read_text() else []
     processes = run("ps", "-ww", "-eo", "args").splitlines()
     return found + [line for line in processes if line.startswith("fio ") and str(tmp_path) in line]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import sys
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -267,7 +268,11 @@ def test_ctrl_c(doctor: Doctor, capfd: pytest.CaptureFixture[str]) -> None:
     assert doctor.closed == 1
 
 
-def test_a_reader_that_has_gone_is_no_error_message(doctor: Doctor, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_reader_that_has_gone_is_no_error_message(
+    doctor: Doctor, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As it is outside of tests: pytest's own stands for another descriptor, which must not become the null device.
+    monkeypatch.setattr(sys, "stdout", os.fdopen(1, "w", closefd=False))
     reader, writer = os.pipe()
     os.close(reader)
     kept = os.dup(1)
