@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sctune.model.guest import Guests
     from sctune.model.initiator import InitiatorConfiguration, IscsiSession, NodeRecord, TcpTransport
     from sctune.model.io import IoCounters, LunIo, ScsiCounters
-    from sctune.model.lio import LioLunIo, LioPortal, LioState
+    from sctune.model.lio import LioLogins, LioLunIo, LioPortal, LioState
     from sctune.model.lio_saved import LioSaved
     from sctune.model.loop import LoopState
     from sctune.model.lvm import LvmArchive, LvmReport, LvmSettings
@@ -244,6 +244,13 @@ class Inventory(SystemParts):
         from sctune.probes.lio_io import probe
 
         return probe(self.host, lio=self.lio_state)
+
+    @Part
+    def lio_logins(self) -> tuple[LioLogins | Unavailable, ...] | Unavailable:
+        """Logins to LIO's targets, and those that were refused."""
+        from sctune.probes.lio_logins import probe
+
+        return probe(self.host, lio=self.lio)
 
     @Part
     def lio_saved(self) -> LioSaved | Unavailable:

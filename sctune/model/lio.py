@@ -194,3 +194,17 @@ class LioLunIo:
     commands: int
     read_bytes: int
     write_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LioLogins:
+    """Logins to a target since it was made, by how they ended: accepted; refused because the initiator did not prove who it is
+    (`authenticate`), may not come in or the portal group is off (`authorize`), for what it proposed (`negotiate`), or for
+    something else (`other`). An initiator that was sent elsewhere is in none of them."""
+
+    iqn: str
+    accepted: int
+    authenticate: int
+    authorize: int
+    negotiate: int
+    other: int

@@ -47,6 +47,32 @@ def test_a_session_without_acl_has_no_connection_that_is_told() -> None:
     assert told.of("sctune_target_connections")[DEMO_IQN,] == 0
 
 
+def test_logins_and_those_that_were_refused() -> None:
+    told = run(TARGETS, "broken")
+    host = recorded("broken")
+    folder = f"{ROOT}/iscsi/{VOLUME_IQN}/fabric_statistics/iscsi_login_stats"
+    counted = {name: int(str(host.files[f"{folder}/{name}"])) for name in ("accepts", "authenticate_fails", "authorize_fails")}
+    assert told.of("sctune_target_logins_total")[VOLUME_IQN,] == counted["accepts"]
+    refused = told.of("sctune_target_login_failures_total")
+    assert refused[VOLUME_IQN, "authenticate"] == counted["authenticate_fails"]
+    assert refused[VOLUME_IQN, "authorize"] == counted["authorize_fails"]
+    assert {reason for _, reason in refused} == {"authenticate", "authorize", "negotiate", "other"}
+
+
+def test_logins_that_are_no_number_cost_their_target_alone() -> None:
+    host = recorded("sound")
+    folder = f"{ROOT}/iscsi/{FILE_IQN}/fabric_statistics/iscsi_login_stats"
+    host.files[f"{folder}/other_fails"] = "many\n"
+    told = collect(TARGETS, host, tgt=NO_TGT, chains=NO_CHAINS)
+    assert "no number" in told.why
+    assert set(told.of("sctune_target_logins_total")) == {(VOLUME_IQN,)}
+    for name in [name for name in host.files if name.startswith(f"{folder}/")]:
+        del host.files[name]
+    told = collect(TARGETS, host, tgt=NO_TGT, chains=NO_CHAINS)
+    assert told.why == "", "a kernel that does not count them"
+    assert set(told.of("sctune_target_logins_total")) == {(VOLUME_IQN,)}
+
+
 def test_luns_and_their_counters() -> None:
     told = run(LUNS)
     assert told.why == ""

@@ -162,5 +162,10 @@ def test_example_configuration(tmp_path: Path) -> None:
         ["promtool", "check", "config", str(tmp_path / "prometheus.yml")], check=False, capture_output=True, text=True, timeout=30
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    entries = yaml.safe_load((tmp_path / "targets/sctune-fleet.yml").read_text())
-    assert all(set(entry) <= {"targets", "labels"} and entry["targets"] for entry in entries)
+    for job in yaml.safe_load((tmp_path / "prometheus.yml").read_text())["scrape_configs"]:
+        [given] = job["file_sd_configs"]
+        files = [file for pattern in given["files"] for file in tmp_path.glob(pattern)]
+        assert files, job["job_name"]
+        for file in files:
+            entries = yaml.safe_load(file.read_text())
+            assert all(set(entry) <= {"targets", "labels"} and entry["targets"] for entry in entries)

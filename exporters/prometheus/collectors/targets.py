@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sctune.exporters.prometheus.collector import CannotCollect, Collector
-from sctune.exporters.prometheus.metric import Metric
+from sctune.exporters.prometheus.metric import Kind, Metric
 from sctune.exporters.prometheus.served import answered, tgt_of, wanted_targets
 from sctune.exporters.prometheus.served_lio import lio_of, wanted_groups
+from sctune.model.lio import LioLogins
 from sctune.unavailable import Reason, Unavailable
 
 if TYPE_CHECKING:
+    from collections.abc import Container
+
     from sctune.exporters.prometheus.collector import Look
     from sctune.exporters.prometheus.samples import Samples
     from sctune.model.target import TgtState
@@ -18,7 +21,10 @@ if TYPE_CHECKING:
 _TGT = "tgtd's management socket, as tgtadm --op show --mode target"
 _CONFIGFS = "/sys/kernel/config/target/iscsi"
 _BOTH = f"{_TGT}; {_CONFIGFS}"
+_LOGINS = f"{_CONFIGFS}/IQN/fabric_statistics/iscsi_login_stats"
 _TARGET = ("target",)
+REASONS = ("authenticate", "authorize", "negotiate", "other")
+"""Why LIO refused a login: the fields of `LioLogins`."""
 DAEMON_STATES = ("answering", "silent", "gone")
 
 UP = Metric(
@@ -70,7 +76,24 @@ PORTAL = Metric(
     source=f"tgtadm --op show --mode portal; {_CONFIGFS}/*/tpgt_*/np",
     labels=("driver", "address", "port", "tpgt"),
 )
-METRICS = (UP, TARGETS, DAEMONS, ALL_SESSIONS, READY, SESSIONS, CONNECTIONS, LUNS, PORTAL)
+LOGINS = Metric(
+    name="sctune_target_logins_total",
+    about="Logins to a target of LIO since it was made. tgtd does not count them.",
+    source=_LOGINS,
+    labels=_TARGET,
+    kind=Kind.COUNTER,
+    detail=True,
+)
+LOGIN_FAILURES = Metric(
+    name="sctune_target_login_failures_total",
+    about="Logins to a target of LIO that were refused: authenticate, the initiator did not prove who it is; authorize, it has no "
+    "ACL or the portal group is switched off; negotiate, for what it proposed; other.",
+    source=_LOGINS,
+    labels=("target", "reason"),
+    kind=Kind.COUNTER,
+    detail=True,
+)
+METRICS = (UP, TARGETS, DAEMONS, ALL_SESSIONS, READY, SESSIONS, CONNECTIONS, LUNS, LOGINS, LOGIN_FAILURES, PORTAL)
 
 
 def collect(look: Look, samples: Samples) -> None:
@@ -105,13 +128,30 @@ def _lio(look: Look, samples: Samples) -> Unavailable | None:
     if state is None or isinstance(state, Unavailable):
         return state
     samples.add(ALL_SESSIONS, float(sum(len(target.nexuses) for target in state.targets)), "lio")
-    for iqn, groups in (wanted_groups(look, state, "targets", samples) if samples.detail else {}).items():
+    if not samples.detail:
+        return None
+    wanted = wanted_groups(look, state, "targets", samples)
+    for iqn, groups in wanted.items():
         nexuses = [nexus for group in groups for nexus in group.nexuses]
         samples.add(READY, float(any(group.enabled for group in groups)), iqn)
         samples.add(SESSIONS, float(len(nexuses)), iqn)
         samples.add(CONNECTIONS, float(sum(len(nexus.connections) for nexus in nexuses)), iqn)
         samples.add(LUNS, float(sum(len(group.luns) for group in groups)), iqn)
-    return None
+    return _logins(look, wanted, samples)
+
+
+def _logins(look: Look, wanted: Container[str], samples: Samples) -> Unavailable | None:
+    """LIO's logins; why those of a target could not be read. A kernel built without them has none."""
+    rows = look.inventory.lio_logins
+    if isinstance(rows, Unavailable):
+        return None if rows.reason is Reason.NOT_COLLECTED else rows
+    for row in rows:
+        if isinstance(row, LioLogins) and row.iqn in wanted:
+            samples.add(LOGINS, float(row.accepted), row.iqn)
+            for reason in REASONS:
+                samples.add(LOGIN_FAILURES, float(getattr(row, reason)), row.iqn, reason)
+    failed = (row for row in rows if isinstance(row, Unavailable) and row.reason is not Reason.NOT_COLLECTED)
+    return next(failed, None)
 
 
 def _tgt(look: Look, state: TgtState, samples: Samples) -> None:
