@@ -64,11 +64,11 @@ def test_a_link_that_leads_nowhere_is_seen() -> None:
     page = DOCS / "guide.md"
     text = "# A `b` --c\n[x](#a-b---c) [`y`](bench.md#as-charts) [z](../bench/README.md) <https://example.org>\n"
     assert broken(text, page) == []
-    assert broken("[x](#a) [`y`](bench.md#nothing) [z](no.md) [w](../../x)", page) == [
+    assert broken("[x](#a) [`y`](bench.md#nothing) [z](no.md) [w](../../no-checkout)", page) == [
         "#a: there is no such heading",
         "bench.md#nothing: there is no such heading",
         "no.md: there is no such file",
-        "../../x: outside the project",
+        "../../no-checkout: outside the project",
     ]
     assert links("```\n[no](no.md)\n```\n`[no](no.md)` [yes](a.md)\n[name]: b.md\n") == ["a.md", "b.md"]
     assert anchors("# One\n## One\n```\n# no\n```\n### [Two](x.md)\n") == {"one", "one-1", "two"}
