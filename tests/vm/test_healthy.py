@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 HOSTS = {"debian-plain": (ordinary.plain, ordinary.PLAIN), "desktop-composed": (ordinary.desktop, ordinary.DESKTOP)}
 
 
-@pytest.mark.parametrize("name", HOSTS)
+# The desktop is for the thorough run: systemd takes a minute to start.
+@pytest.mark.parametrize("name", ["debian-plain", pytest.param("desktop-composed", marks=pytest.mark.thorough)])
 def test_nothing_above_info(name: str, boot: Callable[..., Machine], keep: Callable[[Machine, str], None]) -> None:
     make, facts = HOSTS[name]
     with boot(systemd=True) as machine:
