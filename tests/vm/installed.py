@@ -25,7 +25,7 @@ _ROOT = "/opt/sctune"
 _BOUND = {"python": sys.base_prefix, "packages": sysconfig.get_path("purelib"), "checkout": str(CHECKOUT)}
 _COMMAND = f"""#!/bin/sh
 export LD_LIBRARY_PATH={_ROOT}/python/lib PYTHONPATH={_ROOT}/checkout:{_ROOT}/packages
-exec {_ROOT}/python/bin/python3 -P -m sctune "$@"
+exec {_ROOT}/python/bin/python3 -P -m tests.vm.patient "$@"
 """
 
 

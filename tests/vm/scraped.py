@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from .machine import Machine
 
 ADDRESS = "http://127.0.0.1:10197"
-LIMIT_SECONDS = 10.0
-"""The scrape's own timeout, as in the example configuration."""
+LIMIT_SECONDS = 30.0
+"""The scrape's own timeout: three times that of the example configuration, for an emulated processor."""
 SCRAPE = f"curl -sS -m {LIMIT_SECONDS:g} -H 'X-Prometheus-Scrape-Timeout-Seconds: {LIMIT_SECONDS:g}' -f {ADDRESS}/metrics"
 OPENMETRICS = f"{SCRAPE} -H 'Accept: application/openmetrics-text;version=1.0.0'"
 

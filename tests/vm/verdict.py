@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .machine import Machine
 
 # The checkout that these tests lie in, wherever an installation in the interpreter leads.
-SCTUNE = f"env -C {Path(__file__).resolve().parents[2]} {sys.executable} -m sctune"
+SCTUNE = f"env -C {Path(__file__).resolve().parents[2]} {sys.executable} -m tests.vm.patient"
 DOCTOR = f"{SCTUNE} doctor --format json"
 DOCTOR_SECONDS = 120.0
 # What depends on how busy the machine was while the host was made: it may be said beside anything, unless it is what is looked for.
