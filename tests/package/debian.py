@@ -45,7 +45,7 @@ class System:
 
     def run(self, command: str, *, timeout: float = 120.0, **environment: str) -> Done:
         """Runs a line of bash as its root, where no process of the computer can be seen."""
-        argv = ("unshare", "--mount", "--pid", "--net", "--fork", "--kill-child", "sh", "-c", _INSIDE, str(self.root), command)
+        argv = (*inside(self.root), command)
         env = {"PATH": PATH, "HOME": "/root", "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive", **environment}
         ended = subprocess.run(
             argv, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout, check=False
@@ -70,6 +70,11 @@ class System:
                     said = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
                 found[str(path.relative_to(self.root))] = said
         return found
+
+
+def inside(root: Path) -> tuple[str, ...]:
+    """What runs a line of bash, its last argument, in the Debian of a folder."""
+    return ("unshare", "--mount", "--pid", "--net", "--fork", "--kill-child", "sh", "-c", _INSIDE, str(root))
 
 
 def base() -> Path:
