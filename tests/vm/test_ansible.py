@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.ansible.running import play, plays, program
+from tests.unit.certificates import certificates
 from tests.wheels import built, packed
 
 if TYPE_CHECKING:
@@ -27,7 +28,11 @@ pytestmark = pytest.mark.thorough  # every task is an interpreter that an emulat
 SECONDS = 300.0
 # A unit may not look into a home, where another interpreter may lie.
 PYTHON = "/usr/bin/python3"
-SCRAPE = "for _ in 1 2 3 4; do curl -sS -m 30 -f http://127.0.0.1:10198/metrics | grep -q ^sctune_ && exit 0; sleep 5; done; exit 1"
+# The certificate is that of a name; nothing is told to who does not speak TLS.
+SCRAPE = (
+    "! curl -sS -m 30 -f http://127.0.0.1:10198/metrics 2>/dev/null && for _ in 1 2 3 4; do curl -sS -m 30 -f "
+    "--cacert /etc/sctune/ca.crt https://localhost:10198/metrics | grep -q ^sctune_ && exit 0; sleep 5; done; exit 1"
+)
 # Between Ansible and the agent: a line of JSON each way.
 ENTER = """
 import base64, json, socket, sys
@@ -100,6 +105,10 @@ def test_a_host_is_set_up_tuned_watched_and_given_back(door: Door, tmp_path: Pat
     if not version.startswith("{}.{}.".format(*sys.version_info)):
         pytest.skip(f"the wheels would be for another Python than Debian's {version}")
     wheel = built(tmp_path)
+    (tmp_path / "tls").mkdir()
+    certificates(tmp_path / "tls")
+    web = tmp_path / "web.yml"
+    web.write_text("tls_server_config: {cert_file: server.crt, key_file: server.key}\n")
     (tmp_path / "wheels").mkdir()
     packed(tmp_path / "wheels")
     variables = {
@@ -113,6 +122,10 @@ def test_a_host_is_set_up_tuned_watched_and_given_back(door: Door, tmp_path: Pat
         "storage_host_python": PYTHON,
         "storage_host_profile": "storage-controller",
         "storage_host_exporter_listen": ["127.0.0.1:10198"],
+        "storage_host_exporter_files": {
+            "web.yml": str(web),
+            **{name: str(tmp_path / "tls" / name) for name in ("server.crt", "server.key", "ca.crt")},
+        },
     }
     inventory = {"children": {"storage_controllers": {"hosts": {"sc1": variables}}}}
 
@@ -128,6 +141,8 @@ def test_a_host_is_set_up_tuned_watched_and_given_back(door: Door, tmp_path: Pat
     assert after != before
     assert "sysctl.d/90-sctune-storage-controller.conf" in after
     assert first.of("Findings by host").result["msg"][1].startswith("sc1 ")
+    assert machine.check("stat -c %a:%U /etc/sctune/server.key") == "600:root\n"
+    assert "PRIVATE KEY" not in first.output
     units = "sctune-collector.socket sctune-exporter.socket sctune-doctor.timer"
     assert machine.check(f"systemctl is-enabled {units}; systemctl is-active {units}").split() == ["enabled"] * 3 + ["active"] * 3
     machine.check(SCRAPE, timeout=SECONDS)
