@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sctune.config.model import Config, Thresholds
 from tests.live.conftest import MIB, run, wait_for
 from tests.live.diagnosis import faults, look
 
@@ -132,3 +133,27 @@ def test_an_initiator_that_is_gone_holds_its_volume(tgt: Tgt, loops: Loops, far:
     finally:
         initiator.kill()
         initiator.wait()
+
+
+def test_a_tgtd_that_works_hard(tgt: Tgt) -> None:
+    """A LUN without a disk, so that nothing but its own work holds it up. Where other tests take the processors it gets no whole
+    one: hence a lower limit, of which one without work has nothing."""
+    iqn = tgt.target("none", bstype="null", acl="ALL")[1]
+    os.setpriority(os.PRIO_PROCESS, tgt.process.pid, -15)
+    config = Config(thresholds=Thresholds(tgt_cpu=0.4))
+
+    def busy() -> list[object]:
+        return [one.evidence for one in look(config).findings if one.code == "TGT_CPU_SATURATED"]
+
+    assert busy() == []
+    argv = ["iscsi-perf", "-t", "120", "-m", "64", "-b", "1", f"iscsi://{tgt.portal}/{iqn}/1"]
+    initiators = [
+        subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for _ in range(3)
+    ]
+    try:
+        wait_for(busy, seconds=60)
+    finally:
+        for initiator in initiators:
+            initiator.kill()
+            initiator.wait()
+    assert busy() == []
