@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from sctune.remote import RemoteVolume
 
 _ORDER = {state: rank for rank, state in enumerate(VolumeState)}
+UNTOLD = Unavailable(reason=Reason.NOT_COLLECTED, what="when the volume was attached", detail="nothing tells it")
+"""Why a volume is unknown of which all was read: it is being made, or one of several tgtds may have exported it."""
 _BAD = frozenset({VolumeState.BROKEN, VolumeState.ORPHANED, VolumeState.LEAKED, VolumeState.DEGRADED})
 
 
@@ -117,7 +119,7 @@ class VolumeStates:
             return tgt.unanswered[0]
         if isinstance(processes, Unavailable):
             return processes
-        return Unavailable(reason=Reason.NOT_COLLECTED, what="when the volume was attached", detail="nothing tells it")
+        return UNTOLD
 
 
 def _may_serve(targets: tuple[str, ...] | Unavailable, chain: Chain) -> bool:

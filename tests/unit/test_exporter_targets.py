@@ -173,6 +173,26 @@ def test_one_silent_daemon_hides_only_what_the_other_one_does_not_export() -> No
     assert len([at for at in run.of("sctune_volume_layer_ready") if at[1] == "target"]) == 1
 
 
+def test_a_volume_that_is_being_made_fails_nothing() -> None:
+    """Its loop device is there and its LV not yet: what that is to be cannot be told, and nothing is left unread."""
+    host = storage_controller(2)
+    seen = Inventory(host, Config())
+    report, devices, served = seen.lvm, seen.dm, seen.tgt
+    assert not isinstance(report, Unavailable)
+    assert not isinstance(devices, Unavailable)
+    assert isinstance(served, TgtState)
+    (daemon,) = served.daemons
+    (coming, *_) = report.logical_volumes
+    parts: dict[str, Any] = {
+        "lvm": replace(report, logical_volumes=tuple(lv for lv in report.logical_volumes if lv != coming)),
+        "dm": tuple(one for one in devices if one.uuid != coming.dm_uuid),
+        "tgt": TgtState(daemons=(replace(daemon, targets=daemon.targets[1:]),), unanswered=(), stale=()),
+    }
+    run = collect(VOLUMES, storage_controller(2), **parts)
+    assert run.why == ""
+    assert run.of("sctune_volumes")["unknown",] == 1
+
+
 def test_what_else_cannot_be_read_still_fails_the_volumes() -> None:
     run = collect(VOLUMES, storage_controller(1), tgt=HUNG, loops=Unavailable(reason=Reason.DENIED, what="/sys/block"))
     assert run.why == "/sys/block: denied"

@@ -13,6 +13,7 @@ from sctune.exporters.prometheus.metric import Metric
 from sctune.exporters.prometheus.served import silent
 from sctune.model.volume import VolumeState
 from sctune.unavailable import Reason, Unavailable, known
+from sctune.volume_state import UNTOLD
 from sctune.volumes import is_volume, unread_parts
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ def collect(look: Look, samples: Samples) -> None:
         by_subject = {chain.subject: chain for chain in chains.chains if is_volume(chain)} if chains is not None else {}
         wanted = chosen(found.rows, lambda one: one.id, options.volumes, options.limit_of("volumes"), samples)
         _tell([(row, by_subject.get(row.subject)) for row in wanted], samples, hidden=bool(hidden), whole=whole)
-    unread = [one for one in found.unread if one not in hidden]
+    unread = [one for one in found.unread if one not in hidden and one != UNTOLD]
     if unread:
         raise CannotCollect("; ".join(str(one) for one in unread[:3]))
 
