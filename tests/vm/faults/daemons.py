@@ -34,6 +34,7 @@ def _export_lost(volumes: Sequence[Volume]) -> tuple[Expected, ...]:
 FAULTS = (
     HostFault(
         name="tgtd-killed",
+        rare=True,  # tests/live kills a tgtd of its own
         breaks=lambda _volumes: [_KILL],
         until=FAILED,
         expects=lambda _volumes: _DOWN,
@@ -66,6 +67,7 @@ FAULTS = (
     ),
     HostFault(
         name="tgtadm-stuck",
+        rare=True,  # tests/live has one beside a tgtd that is stopped
         breaks=lambda _volumes: [_STOP, "tgtadm --lld iscsi --mode target --op show >/dev/null 2>&1 &"],
         until="test $(ps -o etimes= -C tgtadm) -gt 11",
         expects=lambda _volumes: (*_UNRESPONSIVE, Expected(code="TGTADM_STUCK", severity="warning", subject="tgtadm")),
