@@ -10,7 +10,7 @@ EXAMPLE ?= tests/scenarios/storage-controller-faults/host.tar.gz
 
 help:
 	@echo 'make doctor   install into $(VENV), examine this host, then a recorded example host that has faults'
-	@echo 'make test     install what the tests need, then run ruff, mypy and all tests'
+	@echo 'make test     install what the tests need, then run ruff, mypy and the tests (20 minutes)'
 	@echo 'make test-all the same, and every fault of a storage host alone and in pairs (hours)'
 	@echo 'make scenarios capture the hosts of tests/vm anew'
 	@echo 'make docs     write what of docs/ is made from the program: codes, commands, metrics'

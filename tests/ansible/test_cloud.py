@@ -70,3 +70,39 @@ def test_a_cloud(tmp_path: Path) -> None:
     _one_table_of_the_fleet_worst_first(played)
     _it_ends_with_an_error_where_a_host_is_not_in_order(played)
     _nothing_changes(played)
+
+
+def set_up(home: Path, watch: dict[str, object], **more: object) -> Played:
+    """Two recorded hosts on which nothing is installed, and the one that Prometheus runs on."""
+    storage = {"sc1": recorded(home, "storage-controller-healthy"), "sc2": recorded(home, "storage-controller-faults")}
+    groups = {"storage_controllers": {"hosts": storage}, "prometheus": {"hosts": {"watch": watch}}}
+    variables = {
+        "storage_host_profile": "",
+        "storage_host_units": [],
+        "storage_host_targets_file": str(home / "targets/hosts.json"),
+    }
+    return play(home, "sctune.storage.cloud", {"children": groups, "vars": variables | more})
+
+
+@pytest.mark.parametrize("down", [True, False], ids=["unreachable", "refusing"])
+def test_a_prometheus_that_cannot_be_told_keeps_no_host_from_being_told_of(tmp_path: Path, down: bool) -> None:
+    dead = {"ansible_connection": "inside", "inside_enter": program(tmp_path / "dead", "echo 'no route to host' >&2; exit 255")}
+    played = set_up(tmp_path, dead) if down else set_up(tmp_path, here(), storage_host_targets_file="/proc/nowhere/hosts.json")
+    assert played.status == 2, played.output
+    rows = {row[0]: row for row in table(played)}
+    assert rows["sc1"][1:4] == ["0", "0", "0"]
+    assert rows["sc2"][1:4] == ["3", "2", "0"]
+    failed = [(host, str(message)) for host, task, message in played.failed if task == "Say where it ends with an error"]
+    assert sorted(host for host, _ in failed) == ["sc1", "sc2"]
+    for _, message in failed:
+        assert message.startswith("Say that Prometheus was not told: ")
+        assert message.endswith("hosts.json of watch: not written")
+
+
+def test_that_setting_up_failed_is_said_before_what_was_found(tmp_path: Path) -> None:
+    played = set_up(tmp_path, here(), storage_host_package=str(tmp_path / "none.rpm"))
+    assert played.status == 2, played.output
+    for row in table(played)[1:]:
+        assert row[4].startswith("setup failed: Refuse what cannot be installed: storage_host_package is neither"), row
+    assert table(played)[2][1:4] == ["3", "2", "0"]
+    assert "; LVM_SNAPSHOT_INVALID " in table(played)[2][4]
