@@ -10,6 +10,7 @@ import pytest
 from .running import here, play, program, recorded
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from .running import Played
@@ -72,7 +73,7 @@ def test_a_cloud(tmp_path: Path) -> None:
     _nothing_changes(played)
 
 
-def set_up(home: Path, watch: dict[str, object], **more: object) -> Played:
+def set_up(home: Path, watch: Mapping[str, object], **more: object) -> Played:
     """Two recorded hosts on which nothing is installed, and the one that Prometheus runs on."""
     storage = {"sc1": recorded(home, "storage-controller-healthy"), "sc2": recorded(home, "storage-controller-faults")}
     groups = {"storage_controllers": {"hosts": storage}, "prometheus": {"hosts": {"watch": watch}}}
