@@ -77,7 +77,7 @@ def test_from_nothing_to_a_tuned_host_and_back(tmp_path: Path, storage: Namespac
 
     first = run()
     assert {"Install the wheel into it", "Write the command", "Write the configuration", "Tune the host"} <= set(first.changed)
-    assert storage.check("sctune --version").startswith("sctune ")
+    assert storage.check("/usr/local/sbin/sctune --version").startswith("sctune ")
     assert storage.check(f"sysctl -n {SLOW_START} {WMEM}").split() == ["0", "4096", "16384", "16777216"]
     assert "ExecStart=/usr/local/sbin/sctune doctor " in (storage.root / "etc/systemd/system/sctune-doctor.service").read_text()
     assert "flush_speed: 400 MiB/s" in (storage.root / "etc/sctune/sctune.yaml").read_text()

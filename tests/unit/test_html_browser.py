@@ -38,6 +38,9 @@ LOOKS: dict[str, dict[str, Any]] = {
 HOSTS = ("storage-controller-faults", "storage-controller-healthy", "limits-together", "lvm-unresponsive", "session-left-on-node")
 UNFOLD = "document.querySelectorAll('details').forEach(one => { one.open = true })"
 FITS = "document.documentElement.scrollWidth <= window.innerWidth"
+READABLE = """[...document.querySelectorAll('.scroll')].filter(one => !one.querySelector('.figures'))
+    .filter(one => one.scrollWidth > one.clientWidth)
+    .map(one => `${one.scrollWidth} in ${one.clientWidth}: ${one.innerText.slice(0, 60)}`)"""
 RULES = "axe.run(document, {resultTypes: ['violations', 'incomplete']}).then(found => found.violations.map(one => "
 RULES += "`${one.id}: ${one.help}: ` + one.nodes.slice(0, 3).map(node => node.html.slice(0, 160)).join(' | ')))"
 
@@ -109,6 +112,7 @@ def is_clean(seen: Opened, axe: str) -> None:
     assert seen.page.evaluate(FITS), "it has to be scrolled sideways"
     seen.page.evaluate(UNFOLD)
     assert seen.page.evaluate(FITS), "unfolded it has to be scrolled sideways"
+    assert seen.page.evaluate(READABLE) == [], "a table of words has to be scrolled sideways"
     seen.page.evaluate(axe)
     assert seen.page.evaluate(RULES) == []
     assert seen.said == []

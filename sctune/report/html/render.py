@@ -21,6 +21,8 @@ from sctune.report.sanitize import clean
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from markupsafe import Markup
+
     from sctune.findings import Code
     from sctune.model.fleet import Fleet
     from sctune.model.report import Report
@@ -75,11 +77,21 @@ def _harmless(value: Any) -> Any:
     return clean(value) if type(value) is str else value
 
 
+def prose(text: str) -> Markup:
+    """A sentence as HTML: what stands in it between backquotes is what one types. Escaped, as everything is."""
+    from markupsafe import Markup
+
+    words = clean(text).split("`")
+    if len(words) % 2 == 0:  # one is left over: no pairs
+        return Markup.escape(clean(text))
+    return Markup().join(Markup("<code>{}</code>").format(word) if odd % 2 else word for odd, word in enumerate(words))
+
+
 @cache
 def _environment() -> Any:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    return Environment(
+    made = Environment(
         loader=PackageLoader("sctune.report.html", "templates"),
         autoescape=True,
         undefined=StrictUndefined,
@@ -88,3 +100,5 @@ def _environment() -> Any:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    made.filters["prose"] = prose
+    return made
