@@ -38,7 +38,7 @@ LOOKS: dict[str, dict[str, Any]] = {
 HOSTS = ("storage-controller-faults", "storage-controller-healthy", "limits-together", "lvm-unresponsive", "session-left-on-node")
 UNFOLD = "document.querySelectorAll('details').forEach(one => { one.open = true })"
 FITS = "document.documentElement.scrollWidth <= window.innerWidth"
-READABLE = """[...document.querySelectorAll('.scroll')].filter(one => !one.querySelector('.figures'))
+READABLE = """[...document.querySelectorAll('.scroll')].filter(one => !one.querySelector('.figures:not(.hosts)'))
     .filter(one => one.scrollWidth > one.clientWidth)
     .map(one => `${one.scrollWidth} in ${one.clientWidth}: ${one.innerText.slice(0, 60)}`)"""
 RULES = "axe.run(document, {resultTypes: ['violations', 'incomplete']}).then(found => found.violations.map(one => "
