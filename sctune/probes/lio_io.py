@@ -33,18 +33,25 @@ def probe(host: Host, *, lio: LioState | Unavailable) -> tuple[LioLunIo | Unavai
     return tuple(one for one in found if not (isinstance(one, Unavailable) and one.reason is Reason.ABSENT))
 
 
-def _read(host: Host, iqn: str, tag: int, lun: int) -> LioLunIo | Unavailable:
-    folder = f"{FABRIC}/{iqn}/tpgt_{tag}/lun/lun_{lun}/statistics/scsi_tgt_port"
+def read_numbers(host: Host, folder: str, names: tuple[str, ...]) -> list[int] | Unavailable:
+    """The numbers in these files of a folder, one a file, or why one of them is not known."""
     numbers: list[int] = []
-    for name in _FILES:
+    for name in names:
         text = host.read(f"{folder}/{name}")
         if isinstance(text, Unavailable):
-            # ENODEV: the backstore was taken away since we looked.
-            gone = text.reason is Reason.FAILED
-            return Unavailable(reason=Reason.ABSENT, what=text.what, detail=text.detail) if gone else text
+            return text
         number = parse_number(text)
         if number is None:
             return Unavailable(reason=Reason.MALFORMED, what=f"{folder}/{name}", detail=f"no number: {text[:40]!r}")
         numbers.append(number)
+    return numbers
+
+
+def _read(host: Host, iqn: str, tag: int, lun: int) -> LioLunIo | Unavailable:
+    numbers = read_numbers(host, f"{FABRIC}/{iqn}/tpgt_{tag}/lun/lun_{lun}/statistics/scsi_tgt_port", _FILES)
+    if isinstance(numbers, Unavailable):
+        # ENODEV: the backstore was taken away since we looked.
+        gone = numbers.reason is Reason.FAILED
+        return Unavailable(reason=Reason.ABSENT, what=numbers.what, detail=numbers.detail) if gone else numbers
     commands, read, written = numbers
     return LioLunIo(iqn=iqn, tag=tag, lun=lun, commands=commands, read_bytes=read * _MIB, write_bytes=written * _MIB)

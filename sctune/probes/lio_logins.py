@@ -6,8 +6,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sctune.model.lio import LioLogins
+from sctune.probes.lio_io import read_numbers
 from sctune.probes.lio_state import FABRIC
-from sctune.probes.lio_text import parse_number
 from sctune.unavailable import Reason, Unavailable
 
 if TYPE_CHECKING:
@@ -25,15 +25,8 @@ def probe(host: Host, *, lio: tuple[str, ...] | Unavailable) -> tuple[LioLogins 
 
 
 def _read(host: Host, iqn: str) -> LioLogins | Unavailable:
-    folder = f"{FABRIC}/{iqn}/fabric_statistics/iscsi_login_stats"
-    numbers: list[int] = []
-    for name in _FILES:
-        text = host.read(f"{folder}/{name}")
-        if isinstance(text, Unavailable):
-            return text
-        number = parse_number(text)
-        if number is None:
-            return Unavailable(reason=Reason.MALFORMED, what=f"{folder}/{name}", detail=f"no number: {text[:40]!r}")
-        numbers.append(number)
+    numbers = read_numbers(host, f"{FABRIC}/{iqn}/fabric_statistics/iscsi_login_stats", _FILES)
+    if isinstance(numbers, Unavailable):
+        return numbers
     accepted, authenticate, authorize, negotiate, other = numbers
     return LioLogins(iqn=iqn, accepted=accepted, authenticate=authenticate, authorize=authorize, negotiate=negotiate, other=other)

@@ -18,13 +18,17 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.spawns
 
 
+def dead(home: Path) -> dict[str, object]:
+    """The variables of a host that cannot be reached."""
+    return {"ansible_connection": "inside", "inside_enter": program(home / "dead", "echo 'no route to host' >&2; exit 255")}
+
+
 def run(home: Path) -> Played:
-    dead = {"ansible_connection": "inside", "inside_enter": program(home / "dead", "echo 'no route to host' >&2; exit 255")}
     storage = {
         "sc1": recorded(home, "storage-controller-healthy"),
         "sc2": recorded(home, "storage-controller-faults"),
         "sc3": recorded(home, "lvm-unresponsive"),
-        "sc4": dead,
+        "sc4": dead(home),
     }
     nodes = {"nc1": recorded(home, "debian-plain"), "nc2": here(storage_host_command=str(home / "nothing"))}
     groups = {"storage_controllers": {"hosts": storage}, "node_controllers": {"hosts": nodes}}
@@ -87,8 +91,9 @@ def set_up(home: Path, watch: Mapping[str, object], **more: object) -> Played:
 
 @pytest.mark.parametrize("down", [True, False], ids=["unreachable", "refusing"])
 def test_a_prometheus_that_cannot_be_told_keeps_no_host_from_being_told_of(tmp_path: Path, down: bool) -> None:
-    dead = {"ansible_connection": "inside", "inside_enter": program(tmp_path / "dead", "echo 'no route to host' >&2; exit 255")}
-    played = set_up(tmp_path, dead) if down else set_up(tmp_path, here(), storage_host_targets_file="/proc/nowhere/hosts.json")
+    played = (
+        set_up(tmp_path, dead(tmp_path)) if down else set_up(tmp_path, here(), storage_host_targets_file="/proc/nowhere/hosts.json")
+    )
     assert played.status == 2, played.output
     rows = {row[0]: row for row in table(played)}
     assert rows["sc1"][1:4] == ["0", "0", "0"]

@@ -4,13 +4,13 @@ host. What is found is what a local look finds. Server and client are OpenSSH's,
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from .crowd import make_crowd, script
 from .faults.volumes import VOLUME_FAULTS
-from .verdict import OF_THE_MOMENT, SCTUNE, Verdict, examine
+from .verdict import SCTUNE, Verdict, examine, steady
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -69,12 +69,6 @@ def broken(boot: Callable[..., Machine]) -> Iterator[tuple[Machine, list[Expecte
         yield machine, [one for fault in faults for one in fault.expects(volumes[fault.name])]
 
 
-def found(document: dict[str, Any]) -> set[tuple[str, str, str]]:
-    """Findings that do not depend on how busy the machine was."""
-    said = {(one["code"], one["severity"], one["subject"]["id"]) for one in document["findings"]}
-    return {one for one in said if one[0] not in OF_THE_MOMENT}
-
-
 @pytest.mark.parametrize("name", ["far", "shared", "jumped"])
 def test_what_a_local_look_finds(broken: tuple[Machine, list[Expected]], name: str) -> None:
     machine, expected = broken
@@ -87,7 +81,7 @@ def test_what_a_local_look_finds(broken: tuple[Machine, list[Expected]], name: s
     far = Verdict(status=done.status, document=host["report"], seconds=done.seconds)
     assert far.document["host"]["source"] == "ssh"
     assert far.missing(expected) + far.surplus(expected) == []
-    assert found(far.document) == found(local.document)
+    assert steady(far.document) == steady(local.document)
 
 
 def test_a_shared_connection_stays_as_its_owner_has_it(broken: tuple[Machine, list[Expected]]) -> None:

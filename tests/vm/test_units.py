@@ -15,7 +15,7 @@ from .crowd import script
 from .hosts import initiator, overlay, tgt
 from .installed import START, START_SECONDS, UNITS, install
 from .scraped import ADDRESS, OPENMETRICS, SCRAPE, failed, of, read, scrape, scrape_once_asked, states
-from .verdict import OF_THE_MOMENT, SCTUNE
+from .verdict import OF_THE_MOMENT, SCTUNE, steady
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -118,8 +118,8 @@ def test_the_doctors_unit_finds_what_the_doctor_finds(served: Machine) -> None:
     served.check("systemctl start sctune-doctor.service", timeout=120.0)
     by_unit = json.loads(served.check("cat /var/lib/sctune/doctor.json"))
     by_hand = json.loads(served.check(f"{SCTUNE} doctor --format json --fail-on never", timeout=120.0))
-    assert _findings(by_unit) == _findings(by_hand)
-    assert "TGT_NOT_ENABLED" in {code for code, _, _ in _findings(by_unit)}
+    assert steady(by_unit) == steady(by_hand)
+    assert "TGT_NOT_ENABLED" in {code for code, _, _ in steady(by_unit)}
     assert _examined(by_unit) == _examined(by_hand)
     series = scrape(served)
     told = {check: one for (check, one), value in of(series, "sctune_check_status").items() if value == 1}
@@ -157,11 +157,6 @@ def test_the_journal_is_told_what_is_new_and_what_is_gone(served: Machine) -> No
 def _told(machine: Machine, kind: Kind) -> list[dict[str, str]]:
     lines = machine.check(f"journalctl --sync; journalctl -b -q -o json --no-pager MESSAGE_ID={kind.value}").splitlines()
     return [json.loads(line) for line in lines]
-
-
-def _findings(report: dict[str, Any]) -> set[tuple[str, str, str]]:
-    found = {(one["code"], one["severity"], one["subject"]["id"]) for one in report["findings"]}
-    return {one for one in found if one[0] not in OF_THE_MOMENT}
 
 
 def _examined(report: dict[str, Any]) -> dict[str, tuple[str, str]]:

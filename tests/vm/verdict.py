@@ -26,6 +26,12 @@ DOCTOR_SECONDS = 120.0
 OF_THE_MOMENT = frozenset({"IO_PRESSURE_HIGH", "MEMORY_PRESSURE", "LVM_COMMAND_SLOW", "TGT_CPU_SATURATED"})
 
 
+def steady(document: dict[str, Any]) -> set[tuple[str, str, str]]:
+    """Code, severity and subject of the findings that do not depend on how busy the machine is."""
+    found = {(one["code"], one["severity"], one["subject"]["id"]) for one in document["findings"]}
+    return {one for one in found if one[0] not in OF_THE_MOMENT}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """The doctor's exit status, its JSON document, and how long it took in the machine."""
